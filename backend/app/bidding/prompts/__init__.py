@@ -1,0 +1,48 @@
+"""Prompts as files with a version, and the block that a document is put into."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Fixed instructions; `version` is part of a step's key, so that a changed prompt is asked anew."""
+
+    name: str
+    version: str
+    text: str
+
+
+@cache
+def load(name: str) -> Prompt:
+    """Read `name`.md. Raises ValueError when its front matter lacks a version."""
+    content = (_FOLDER / f"{name}.md").read_text("utf-8")
+    _, front, text = content.split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in front.strip().splitlines())
+    if not fields.get("version"):
+        raise ValueError(f"prompt {name} has no version")
+    return Prompt(name, fields["version"].strip(), text.strip())
+
+
+def enclose(text: str, lead: str = "") -> str:
+    """A document between two marked lines, with what is known about it in front.
+
+    The mark is a hash of the text: the same text gives the same prompt (steps and prompt caches need that),
+    and a document cannot hold the mark that its own content leads to, so it cannot close its block early.
+    """
+    mark, turn = _mark(text, 0), 0
+    while mark in text:
+        turn += 1
+        mark = _mark(text, turn)
+    head = f"{lead}\n\n" if lead else ""
+    return f"{head}<<<文档 {mark} 开始>>>\n{text}\n<<<文档 {mark} 结束>>>"
+
+
+def _mark(text: str, turn: int) -> str:
+    return hashlib.sha256(f"{turn}:{text}".encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,144 @@
+"""Which candidates become findings: no repeats, and no more of the text than a reader can use."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from backend.app.bidding.findings import Finding, Tab
+from backend.app.bidding.rules.quotes import Candidate
+
+# Quoting everything helps nobody: all findings together keep below this share of the text.
+SHARE_OF_TEXT = 0.122
+LEAST_CHARACTERS = 1500  # a short notice may be quoted nearly whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Shares of the text: what a tab gets whatever the others want, and the most it can have."""
+
+    own: float
+    most: float
+
+
+# A tab that is mostly description must not crowd out the others, and none may starve.
+_ROOM = {
+    Tab.HARD_REQUIREMENTS: _Room(0.056, 0.072),
+    Tab.SCORING_ITEMS: _Room(0.022, 0.040),
+    Tab.SUBMISSION_FORMAT: _Room(0.013, 0.035),
+    Tab.TECHNICAL_REQUIREMENTS: _Room(0.014, 0.040),
+    Tab.COST_ITEMS: _Room(0.013, 0.035),
+    Tab.BID_TIMELINE: _Room(0.011, 0.025),
+}
+_LIKE, _LEAST_PAIRS = 0.85, 12
+_EMPTY_BOX = re.compile(r"[^☑■√☒]{0,12}□")
+_CROWDED = frozenset({Tab.SUBMISSION_FORMAT, Tab.COST_ITEMS, Tab.BID_TIMELINE})
+_FREE_OF_CROWD, _CROWD_PENALTY = 3, 2.5
+_SAME = 0.5  # of the shorter span: two candidates of one tab quote the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What two clauses are compared by: pairs of letters, and the digits in order."""
+
+    pairs: frozenset[tuple[str, str]]
+    figures: str
+
+
+class _Shelf:
+    """What has been chosen so far."""
+
+    def __init__(self, length: int) -> None:
+        self.length = max(length, int(LEAST_CHARACTERS / SHARE_OF_TEXT))
+        self.covered: set[int] = set()
+        self.by_tab: dict[Tab, set[int]] = defaultdict(set)
+        self.kept: list[Candidate] = []
+        self._texts: dict[Tab, set[str]] = defaultdict(set)
+        self._pairs: dict[tuple[Tab, str], list[_Words]] = defaultdict(list)
+
+    def offer(self, candidate: Candidate, share: float) -> bool:
+        """Take the candidate unless it repeats another or its tab would exceed `share` of the text."""
+        place = set(range(candidate.span.start, candidate.span.end))
+        mine = self.by_tab[candidate.tab]
+        key = _key(candidate.compact)
+        if key in self._texts[candidate.tab] or len(place & mine) > _SAME * len(place):
+            return True  # settled: it is said already
+        words = _Words(frozenset(pairwise(key)), "".join(filter(str.isdigit, key)))
+        if self._says_the_same(candidate, words):
+            return True
+        if len(mine) + len(place) > share * self.length:
+            return False
+        if len(self.covered | place) > SHARE_OF_TEXT * self.length:
+            return False
+        self._texts[candidate.tab].add(key)
+        self._pairs[candidate.tab, candidate.title].append(words)
+        mine |= place
+        self.covered |= place
+        self.kept.append(candidate)
+        return True
+
+    def _says_the_same(self, candidate: Candidate, words: _Words) -> bool:
+        """Whether one of its kind has the same figures and nearly the same letters: printed twice."""
+        if candidate.tab is Tab.SCORING_ITEMS or len(words.pairs) < _LEAST_PAIRS:
+            return False  # criteria differ in a word or two
+        return any(
+            other.figures == words.figures
+            and len(words.pairs & other.pairs) >= _LIKE * max(len(words.pairs), len(other.pairs))
+            for other in self._pairs[candidate.tab, candidate.title]
+        )
+
+
+def select(candidates: Iterable[Candidate], length: int) -> tuple[Finding, ...]:
+    """The heaviest candidates that fit, in order of tab and place. `length`: characters of the text."""
+    shelf = _Shelf(length)
+    waiting = [c for c in _ranked(candidates) if not shelf.offer(c, _ROOM[c.tab].own)]
+    for candidate in waiting:
+        shelf.offer(candidate, _ROOM[candidate.tab].most)
+    order = {tab: n for n, tab in enumerate(Tab)}
+    shelf.kept.sort(key=lambda c: (order[c.tab], c.span.start, c.span.end))
+    return tuple(_finding(candidate) for candidate in shelf.kept)
+
+
+def _unchosen(candidate: Candidate) -> bool:
+    """Whether the clause is an option whose box was left empty."""
+    return _EMPTY_BOX.match(candidate.compact) is not None
+
+
+def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Heaviest first; the fifth clause of one kind in a tab tells less than the first."""
+    candidates = [candidate for candidate in candidates if not _unchosen(candidate)]
+    by_weight = sorted(candidates, key=lambda c: (-c.weight, c.span.start, c.span.end, c.title))
+    seen: dict[tuple[Tab, str], int] = defaultdict(int)
+    ranked: list[tuple[float, Candidate]] = []
+    for candidate in by_weight:
+        kind = (candidate.tab, candidate.title)
+        seen[kind] += 1
+        crowd = max(0, seen[kind] - _FREE_OF_CROWD) if candidate.tab in _CROWDED else 0
+        ranked.append((candidate.weight - _CROWD_PENALTY * crowd, candidate))
+    ranked.sort(key=lambda pair: (-pair[0], pair[1].span.start, pair[1].span.end, pair[1].title))
+    return [candidate for _, candidate in ranked]
+
+
+def _key(compact: str) -> str:
+    """The words of a clause without numbering and punctuation: equal keys say the same."""
+    words = "".join(ch for ch in compact if "一" <= ch <= "鿿" or ch.isalnum())
+    return words.lstrip("0123456789一二三四五六七八九十")
+
+
+def _finding(candidate: Candidate) -> Finding:
+    return Finding(
+        candidate.tab,
+        candidate.title,
+        candidate.span,
+        candidate.priority,
+        candidate.why,
+        candidate.guidance,
+        candidate.points,
+        candidate.milestone,
+        candidate.date,
+        candidate.date_text,
+        candidate.lot,
+    )

@@ -1,0 +1,123 @@
+"""Conditions for bidders: the lists under 投标人资格要求 and the rows of the review tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.app.bidding.findings import Priority, Tab
+from backend.app.bidding.rules.fatal_lists import ITEM_REACH, item_weight
+from backend.app.bidding.rules.lists import items_under
+from backend.app.bidding.rules.passages import Passage
+from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
+from backend.app.bidding.rules.subjects import subject_of
+from backend.app.bidding.rules.vocabulary import QUALIFICATION, QUALIFICATION_HEAD
+
+_HEAD_LENGTH = 48
+_REFERS = re.compile(r"详见|见第|审查(?:表|标准|要求)?$|证明文件|附件|格式|\.{3}|…|说明$")
+_CONTACT = re.compile(r"^[^：]{0,12}(?:地点|联系|电话|名称|简介|概况|时间)：")
+_MEASURED = re.compile(r"不(?:得)?(?:少|低)于|至少|近[一二三四五1-5]年|\d+(?:万元|人|年|个月|名)")
+_REVIEW = re.compile(
+    r"否决性|资格(?:性)?(?:条件)?(?:审查|评审|检查|要求)|符合性(?:审查|评审|检查|要求)|初步(?:评审|审查)"
+    r"|形式(?:评审|审查)|响应性(?:评审|审查)|资格、符合性|有效性审查"
+)
+# Article 22 of the procurement law, which every bidder knows by heart.
+_STATUTORY = re.compile(
+    r"独立承担民事责任|商业信誉和健全|履行合同所必[须需]|缴纳税收和社会保障|重大违法记录"
+    r"|法律、行政法规规定的其他"
+)
+_CONSORTIUM_RULES = re.compile(r"联合体(?:应|必须|各方|中标|成员|协议|牵头|投标人)")
+_FATAL_TABLE = re.compile(r"否决|无效|废标")
+_TABLE = re.compile(r"表|标准|审查$|评审$|附[表件录]")
+_NOISE = re.compile(
+    r"^(?:序号|审查|评审|检查|项目级|是否|结论|备注|说明|合格|不合格|内容|要求说明|类型|自定义"
+    r"|包\d)[^。]{0,10}$"
+    r"|^序号|签名|打[“\"]|^\d+$|项目编号："
+)
+
+
+def find_qualifications(passages: list[Passage], index: int) -> Iterator[Candidate]:
+    """The conditions of the list that passages[index] heads; nothing when it heads none."""
+    if not _is_head(passages[index]):
+        return
+    for item in items_under(passages, index, deeper=True):
+        text = item.compact
+        if len(text) < 8 or _CONTACT.search(text):
+            continue
+        if item.marker is None and not QUALIFICATION.search(text):
+            continue  # the body of an item: only what names a condition
+        start, end = clip_head(text, 0, len(text), ITEM_REACH)
+        yield _condition(item, (start, end), _weight(text))
+        yield from _measures(item, end)
+
+
+def _is_head(passage: Passage) -> bool:
+    text = passage.compact
+    return (
+        len(text) <= _HEAD_LENGTH and QUALIFICATION_HEAD.search(text) is not None and not _REFERS.search(text)
+    )
+
+
+def _weight(text: str) -> float:
+    if _CONSORTIUM_RULES.search(text):
+        return 50
+    if len(text) < 45 and _STATUTORY.search(text) and not re.search(r"\d{2}", text):
+        return 70
+    return 84 if QUALIFICATION.search(text) else 81
+
+
+def _measures(item: Passage, after: int) -> Iterator[Candidate]:
+    """What a long condition asks for beyond its first clauses: amounts, years, people, certificates."""
+    for start, end in item.sentences():
+        if end <= after:
+            continue
+        found = _MEASURED.search(item.compact, max(start, after), end) or QUALIFICATION.search(
+            item.compact, max(start, after), end
+        )
+        if found is not None:
+            yield _condition(item, clip(item.compact, (start, end), found.span(), ITEM_REACH), 80)
+
+
+def _condition(item: Passage, place: tuple[int, int], weight: float) -> Candidate:
+    text = item.compact[place[0] : place[1]]
+    subject = subject_of(text)
+    return Candidate(
+        Tab.HARD_REQUIREMENTS,
+        item.span(*place),
+        text,
+        subject.title,
+        "投标人资格条件，不满足则资格审查不通过。",
+        subject.guidance,
+        Priority.CRITICAL,
+        weight,
+    )
+
+
+def find_review_row(passage: Passage, title: str) -> Iterator[Candidate]:
+    """A row of a qualification or compliance review table, as cells or as numbered lines.
+
+    `title`: what names the table, or the section of the lines.
+    """
+    text = passage.compact
+    numbered = passage.marker is not None and passage.marker.kind in ("bare", "number")
+    listed = passage.cell is not None or (numbered and _TABLE.search(title) is not None)
+    if not listed or not _REVIEW.search(title) or not 8 <= len(text) <= 400 or _NOISE.search(text):
+        return
+    start, end = clip_head(text, 0, len(text), ITEM_REACH)
+    subject = subject_of(text)
+    yield Candidate(
+        Tab.HARD_REQUIREMENTS,
+        passage.span(start, end),
+        text[start:end],
+        subject.title,
+        "审查表中的一项，一项不合格即不通过审查。",
+        subject.guidance,
+        Priority.CRITICAL,
+        _row_weight(text, subject.title, title),
+    )
+
+
+def _row_weight(text: str, subject: str, title: str) -> float:
+    if _FATAL_TABLE.search(title):
+        return item_weight(text, subject)
+    return 82 if QUALIFICATION.search(text) else 79

@@ -1,0 +1,76 @@
+"""What to quote: the sentence when it is short, else the clauses around what matters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from backend.app.bidding.findings import Priority, Span, Tab
+from backend.app.bidding.rules.passages import Passage
+
+_BREAK = re.compile(r"[，、,：]")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A finding before the selection. `weight`: 0..100, how much its absence would hurt."""
+
+    tab: Tab
+    span: Span
+    compact: str
+    title: str
+    why: str
+    guidance: str
+    priority: Priority
+    weight: float
+    points: float | None = None
+    milestone: str | None = None
+    date: str | None = None
+    date_text: str | None = None
+    lot: str | None = None
+
+
+def clip(text: str, sentence: tuple[int, int], match: tuple[int, int], reach: int) -> tuple[int, int]:
+    """A range of at most about `reach` characters of the sentence that holds the match.
+
+    Grows backwards first: conditions stand before the consequence that was matched.
+    """
+    start, end = sentence
+    if end - start <= reach:
+        return sentence
+    cuts = [start, *(start + m.end() for m in _BREAK.finditer(text[start:end])), end]
+    low = max((c for c in cuts if c <= match[0]), default=start)
+    high = min((c for c in cuts if c >= match[1]), default=end)
+    while True:
+        before = max((c for c in cuts if c < low), default=None)
+        after = min((c for c in cuts if c > high), default=None)
+        if before is not None and high - before <= reach:
+            low = before
+        elif after is not None and after - low <= reach:
+            high = after
+        else:
+            break
+    if high - low > 2 * reach:  # one endless clause
+        low, high = max(low, match[0] - reach), min(high, match[1] + reach // 2)
+    return low, high
+
+
+def clip_head(text: str, start: int, end: int, reach: int) -> tuple[int, int]:
+    """The first clauses of a list item, about `reach` characters."""
+    if end - start <= reach:
+        return start, end
+    last = start
+    for found in _BREAK.finditer(text, start + 1, end):
+        if found.end() - start > reach:
+            break
+        last = found.end()
+    for found in re.finditer(r"[。；]", text[start : start + reach + 1]):
+        last = max(last, start + found.end())
+    return (start, last) if last - start >= reach // 3 else (start, min(end, start + reach))
+
+
+def sentence_at(passage: Passage, at: int) -> tuple[int, int]:
+    for start, end in passage.sentences():
+        if start <= at < end:
+            return start, end
+    return 0, len(passage.compact)

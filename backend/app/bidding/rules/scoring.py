@@ -1,0 +1,168 @@
+"""Scoring tables: which tables score bids, their rows, each row's points and the sum."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from backend.app.bidding.findings import Span
+from backend.app.bidding.rules.tables import CellText, Table
+from backend.app.bidding.rules.zones import Zone
+
+_HEADER_POINTS = re.compile(
+    r"^(?:标准|最高|评分|评审|单项|满分|基本)?(?:分值|满分|分数|标准分|最高分|权重|配分"
+    r"|分配)(?:值|区间|范围|设置)?(?:（[^）]{0,10}）)?$|^(?:满分|分值)(?:（分）|（%）)?$"
+)
+_HEADER_WORDS = re.compile(r"评[审分标价]|因素|项目|内容|标准|指标|细则|要求|办法|序号")
+_HEADER_RATER = re.compile(r"得分|评委|备注|投标人[A-Z]$")
+_NOT_BIDS = re.compile(r"考核|绩效|满意度|检查(?:表|评分|标准)|验收|巡检|扣分标准|月度|履约评价")
+_SCORES_BIDS = re.compile(
+    r"评分|评审|评标|打分|商务(?:部分|分)|技术(?:部分|分)|价格(?:部分|分)|综合评|分值|详细评"
+)
+_NAMED = re.compile(r"评分(?:表|标准|细则|办法)")
+_ENOUGH = 3  # criteria that give points: a scoring table even without a column for them
+FULL_SCORE, ROUNDING = 100.0, 1e-6
+_NUMBER = r"(\d{1,3}(?:\.\d{1,2})?)"
+_POINTS_CELL = re.compile(
+    rf"^(?:满分)?(?:[（(]?0(?:\.0)?分?[~～\-—–－至到]{{1,2}}{_NUMBER}分?[)）]?"
+    rf"|{_NUMBER}分?[~～\-—–－至到]{{1,2}}0分?|[（(]?{_NUMBER}(?:分|%)?[)）]?)$"
+)
+_STATED = re.compile(
+    rf"(?:满分|最高(?:得|可得|不超过|加)?|最多(?:得|可得|加)?|全部满足得|共计?|合计"
+    rf"|累计(?:最高)?(?:得)?(?:不超过)?)(?:为)?{_NUMBER}分"
+    rf"|^[^。；]{{0,50}}（(?:满分)?{_NUMBER}分）|0[-~～—–－至]{_NUMBER}分?"
+)
+_GIVEN = re.compile(rf"(?:得|计|加|为|有|的){_NUMBER}(?:[-~～—–－至](?:\d+(?:\.\d+)?))?(?:（含）)?分")
+_TOTAL_ROW = re.compile(r"^(?:合计|总计|总分|小计|合计得分|总得分)")
+_DEDUCTS = re.compile(r"扣\d|扣分|考核")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One scored criterion. `points`: the most it can give; None when the document leaves it blank."""
+
+    name: str
+    points: float | None
+    criterion: CellText
+    name_span: Span | None
+    table: int
+
+
+def score_rows(tables: Iterable[Table]) -> list[ScoreRow]:
+    """The rows of all tables that score bids, in order."""
+    rows: list[ScoreRow] = []
+    for table in tables:
+        if _scores_bids(table):
+            rows.extend(_rows(table))
+    return rows
+
+
+def _scores_bids(table: Table) -> bool:
+    near = "；".join(table.title.split("；")[-2:])
+    if table.zone is Zone.CONTRACT or _NOT_BIDS.search(near):
+        return False
+    if table.zone is Zone.REQUIREMENTS and ("考核" in table.title or not _SCORES_BIDS.search(table.title)):
+        return False
+    cells = [cell for row in table.rows for cell in row]
+    if any("~" in cell.compact and _is_points(cell) for cell in cells):
+        return table.zone is not Zone.REQUIREMENTS
+    head = "".join(cell.compact for row in table.rows[:2] for cell in row)
+    if _NOT_BIDS.search(head):
+        return False
+    gives = sum(len(_GIVEN.findall(cell.compact)) for cell in cells)
+    deducts = sum(len(_DEDUCTS.findall(cell.compact)) for cell in cells)
+    if deducts > 2 * gives + 3:
+        return False
+    if _points_column(table) is not None:
+        return _SCORES_BIDS.search(table.title + head) is not None or gives >= _ENOUGH
+    return deducts < gives and gives >= (1 if _NAMED.search(near) else _ENOUGH)
+
+
+def _points_column(table: Table) -> tuple[int, int] | None:
+    """(header row, column) of the points; None when no header names them."""
+    for row in table.rows[:4]:
+        if not any(_HEADER_WORDS.search(c.compact) for c in row if len(c.compact) <= 20):
+            continue
+        for cell in row:
+            if len(cell.compact) <= 16 and _HEADER_POINTS.match(cell.compact.replace("\n", "")):
+                return cell.row, cell.col
+    return None
+
+
+def _rows(table: Table) -> list[ScoreRow]:
+    column = _points_column(table)
+    found: list[ScoreRow] = []
+    name: CellText | None = None
+    pending: float | None = None
+    for cells in table.rows:
+        if column is not None and cells[0].row <= column[0]:
+            continue
+        words = [
+            c
+            for c in cells
+            if not _is_points(c) and not re.fullmatch(r"[\d.、]{1,4}|[一二三四五六七八九十]{1,2}", c.compact)
+        ]
+        if len(cells) == 1 and cells[0].col > 0 and not found:
+            continue  # the rest of a row that a page or table break cut off
+        if not words or _TOTAL_ROW.match(words[0].compact) or _is_header(cells):
+            continue
+        criterion = max(words, key=lambda c: len(c.compact))
+        labels = [c for c in words if c.col < criterion.col and len(c.compact) <= 60]
+        name = labels[-1] if labels else (name if name is not None else criterion)
+        stated = next((c for c in cells if column is not None and c.col == column[1] and _is_points(c)), None)
+        stated = stated or next((c for c in reversed(cells) if _is_points(c) and c.col != cells[0].col), None)
+        points = _cell_points(stated) if stated is not None else None
+        if points is None:
+            points = (points_of(labels[-1].compact) if labels else None) or points_of(criterion.compact)
+        if stated is None and points is None and column is not None:
+            continue
+        shared = stated is None and pending is not None
+        found.append(
+            ScoreRow(_short(name.compact), None if shared else points, criterion, None, table.number)
+        )
+        pending = None if stated is None or stated.rowspan < 2 else points
+    return found
+
+
+def _is_header(cells: tuple[CellText, ...]) -> bool:
+    short = [c for c in cells if len(c.compact) <= 12]
+    return len(short) == len(cells) > 1 and any(_HEADER_POINTS.match(c.compact) for c in cells)
+
+
+def _is_points(cell: CellText) -> bool:
+    return len(cell.compact) <= 10 and _POINTS_CELL.match(cell.compact) is not None
+
+
+def _cell_points(cell: CellText) -> float | None:
+    found = _POINTS_CELL.match(cell.compact)
+    value = next((g for g in found.groups() if g), None) if found else None
+    return float(value) if value and float(value) <= 100 else None
+
+
+def points_of(text: str) -> float | None:
+    """The most points a criterion can give, from its words."""
+    stated = [float(g) for m in _STATED.finditer(text) for g in m.groups() if g]
+    if stated:
+        return max(v for v in stated) if max(stated) <= 100 else None
+    given = [float(m.group(1)) for m in _GIVEN.finditer(text)]
+    return max(given) if given and max(given) <= 100 else None
+
+
+def _short(text: str) -> str:
+    return re.sub(r"\s|（[\d.]+分）", "", text)[:24]
+
+
+def total_points(rows: list[ScoreRow], price_weight: float | None) -> float | None:
+    """The sum of the rows; None when there are too few for a table of all criteria.
+
+    The price is added where a formula outside the tables scores it, which shows in the sum alone.
+    """
+    points = [row.points for row in rows if row.points is not None]
+    if len(points) < _ENOUGH:
+        return None
+    total = sum(points)
+    priced = any("价" in row.name for row in rows)
+    if price_weight and not priced and abs(total + price_weight - FULL_SCORE) < ROUNDING:
+        return total + price_weight
+    return total

@@ -1,0 +1,149 @@
+"""Tab 废标项/硬性要求: definitions of marks, marked clauses, fatal lists and sentences, conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.app.bidding.findings import Priority, Tab
+from backend.app.bidding.rules.fatal_lists import ITEM_REACH, consequence, find_fatal_lists
+from backend.app.bidding.rules.marks import MarkDefinition, Meaning, marked_passages
+from backend.app.bidding.rules.passages import Passage
+from backend.app.bidding.rules.qualifications import find_qualifications, find_review_row
+from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
+from backend.app.bidding.rules.subjects import subject_of
+from backend.app.bidding.rules.tables import table_titles
+from backend.app.bidding.rules.vocabulary import (
+    BINDING,
+    CONTRACT_VOID,
+    FATAL,
+    LIST_HEAD,
+    ONE_BID,
+    PANEL,
+    QUALIFICATION,
+    WHOLE_PROCEDURE,
+)
+from backend.app.bidding.rules.zones import Zone
+
+_REACH = 62
+_LEAST = 8
+_REPORTS = re.compile(r"告知|宣布|公布|审阅|签字确认|汇总|复核评审|重点熟悉|评审底稿")
+# How a consortium bids where one is allowed; that none is allowed is another sentence.
+_CONSORTIUM_RULES = re.compile(r"联合体(?:应|必须|各方|中标|成员|协议|牵头|投标人|的)|组成联合体|以联合体")
+_MANDATORY = re.compile(
+    r"必须|须(?!知)|应当?(?!急|用)|不得|禁止|严禁|需(?!求|要)|只(?:能|允许)|仅(?:限|允许)|不接受|不允许"
+)
+_REJECTS = re.compile(r"作为无效|应当否决其|将其作|认定[^。；]{0,16}(?:低于成本|无效)")
+
+
+def find_hard_requirements(
+    passages: list[Passage], definitions: dict[str, MarkDefinition]
+) -> Iterator[Candidate]:
+    yield from _definitions(definitions)
+    yield from _marked(passages, definitions)
+    titles = table_titles(passages)
+    for index, passage in enumerate(passages):
+        if passage.zone is Zone.CONTRACT:
+            continue
+        yield from find_fatal_lists(passages, index)
+        if passage.zone is not Zone.FORMS:
+            yield from find_qualifications(passages, index)
+            title = passage.section if passage.cell is None else titles[passage.cell.table]
+            yield from find_review_row(passage, title)
+        yield from _sentences(passage)
+
+
+def _definitions(definitions: dict[str, MarkDefinition]) -> Iterator[Candidate]:
+    for definition in definitions.values():
+        fatal = definition.meaning is Meaning.SUBSTANTIVE
+        words = "不满足将导致投标无效" if fatal else "不满足将被扣分"
+        yield Candidate(
+            Tab.HARD_REQUIREMENTS,
+            definition.span,
+            definition.compact,
+            f"“{definition.mark}”条款的含义",
+            f"文件对“{definition.mark}”的定义：{words}。",
+            f"全文检索“{definition.mark}”，逐条在偏离表中响应并附证明。",
+            Priority.CRITICAL if fatal else Priority.HIGH,
+            96 if fatal else 70,
+        )
+
+
+def _marked(passages: list[Passage], definitions: dict[str, MarkDefinition]) -> Iterator[Candidate]:
+    for passage, mark, meaning in marked_passages(passages, definitions):
+        if meaning is Meaning.WEIGHTED or passage.zone in (Zone.CONTRACT, Zone.FORMS):
+            continue
+        start, end = clip_head(passage.compact, 0, len(passage.compact), ITEM_REACH)
+        defined = meaning is Meaning.SUBSTANTIVE
+        why = (
+            f"带“{mark}”的实质性条款，不满足即投标无效。"
+            if defined
+            else f"条款带“{mark}”，但文件没有定义其后果，请按实质性要求对待并向代理机构确认。"
+        )
+        yield Candidate(
+            Tab.HARD_REQUIREMENTS,
+            passage.span(start, end),
+            passage.compact[start:end],
+            f"{mark} {subject_of(passage.compact).title}",
+            why,
+            "偏离表中逐条响应“无偏离”，并按要求附证明材料。",
+            Priority.CRITICAL if defined else Priority.HIGH,
+            88 if defined else 72,
+        )
+
+
+def _sentences(passage: Passage) -> Iterator[Candidate]:
+    for start, end in passage.sentences():
+        sentence = passage.compact[start:end]
+        if len(sentence) < _LEAST or passage.is_heading or _excluded(sentence):
+            continue
+        form = passage.zone is Zone.FORMS
+        if found := FATAL.search(sentence):
+            weight = _fatal_weight(sentence, form=form)
+            yield _sentence(passage, (start, end), found.span(), Priority.CRITICAL, weight)
+        elif found := BINDING.search(sentence):
+            weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 62
+            yield _sentence(passage, (start, end), found.span(), Priority.HIGH, weight)
+        elif (
+            passage.zone in (Zone.NOTICE, Zone.INSTRUCTIONS)
+            and _MANDATORY.search(sentence)
+            and (found := QUALIFICATION.search(sentence))
+        ):
+            yield _sentence(passage, (start, end), found.span(), Priority.HIGH, 50)
+
+
+def _fatal_weight(sentence: str, *, form: bool) -> float:
+    if _REPORTS.search(sentence):
+        return 40
+    if _CONSORTIUM_RULES.search(sentence):
+        return 45
+    if sentence.endswith("：") and LIST_HEAD.search(sentence):
+        return 50  # its items carry the consequence
+    return 77 if form else 80
+
+
+def _excluded(sentence: str) -> bool:
+    """About the panel, the contract or the whole procedure, not about one bid."""
+    if CONTRACT_VOID.search(sentence) or PANEL.search(sentence):
+        return _REJECTS.search(sentence) is None
+    return WHOLE_PROCEDURE.search(sentence) is not None and ONE_BID.search(sentence) is None
+
+
+def _sentence(
+    passage: Passage, sentence: tuple[int, int], match: tuple[int, int], priority: Priority, weight: float
+) -> Candidate:
+    absolute = (sentence[0] + match[0], sentence[0] + match[1])
+    start, end = clip(passage.compact, sentence, absolute, _REACH)
+    text = passage.compact[start:end]
+    subject = subject_of(text)
+    fatal = priority is Priority.CRITICAL
+    return Candidate(
+        Tab.HARD_REQUIREMENTS,
+        passage.span(start, end),
+        text,
+        subject.title,
+        f"文件写明后果：{consequence(text)}。" if fatal else "限制性要求，违反会影响投标或履约资格。",
+        subject.guidance,
+        priority,
+        weight,
+    )

@@ -1,0 +1,266 @@
+"""The operator's commands: `python -m backend.app.cli --help`.
+
+Results go to stdout (a token, a report), what is said about them to stderr. Exit codes: 0 done, 1 it could
+not be done or `doctor` found a problem, 2 a setting or an argument is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy.engine import Connection
+
+from backend.app.auth import administration
+from backend.app.auth.passwords import PasswordHasher
+from backend.app.auth.secret import load_or_create
+from backend.app.auth.tokens import Tokens
+from backend.app.bidding.analysis import analyse_with_rules
+from backend.app.bidding.evaluation import evaluate_folder
+from backend.app.bidding.evaluation_table import format_misses, format_table
+from backend.app.bidding.findings import Analysis
+from backend.app.bidding.report import DocumentSource, build_report
+from backend.app.bidding.report_markdown import render_markdown
+from backend.app.common import logging
+from backend.app.common.errors import AppError, NotFound
+from backend.app.db import migrate
+from backend.app.db.engine import Database, is_outage
+from backend.app.doctor import Grade, examine
+from backend.app.documents.canonical import Document
+from backend.app.documents.sandbox import parse_in_child
+from backend.app.documents.storage import storage_from_url
+from backend.app.settings import Settings, SettingsError, load_settings
+from backend.app.tasks import retention
+
+T = TypeVar("T")
+app = typer.Typer(
+    name="python -m backend.app.cli",
+    help="销售助手的管理命令。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_LOG_LEVEL = "WARNING"
+_SIGNS = {Grade.OK: "✓", Grade.HINT: "！", Grade.PROBLEM: "✗"}
+_PURGED = {
+    "tasks": "已结束的任务",
+    "uploads": "未使用的上传",
+    "sessions": "已结束的登录",
+    "login_failures": "登录失败记录",
+    "idempotency_keys": "过期的幂等键",
+    "workers": "已停止的 worker",
+    "orphan_files": "无主文件",
+}
+Username = Annotated[str, typer.Argument(help="用户名（3 至 64 个字符）", show_default=False)]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读取密码，不提示")]
+
+
+class ReportFormat(StrEnum):
+    JSON = "json"
+    MD = "md"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+
+class CommandError(Exception):
+    """A command that cannot be carried out; the text says why and what to do."""
+
+
+@app.command("create-user")
+def create_user(
+    username: Username,
+    admin: Annotated[bool, typer.Option("--admin", help="创建管理员")] = False,
+    password_stdin: FromStdin = False,
+) -> None:
+    """创建用户；密码由提示输入。"""
+    password = _new_password(from_stdin=password_stdin)
+    role: Any = "admin" if admin else "user"
+    hasher = PasswordHasher()
+    with _database() as (database, _):
+        user = _write(
+            database,
+            lambda conn: administration.create_user(conn, hasher, username, password, role=role, now=_now()),
+        )
+    typer.echo(f"已创建{'管理员' if admin else '用户'} {user.username}（id {user.id}）", err=True)
+
+
+@app.command("reset-password")
+def reset_password(username: Username, password_stdin: FromStdin = False) -> None:
+    """重设用户的密码；其所有登录与令牌随即失效。"""
+    password = _new_password(from_stdin=password_stdin)
+    hasher = PasswordHasher()
+    with _database() as (database, _), _named(username):
+        _write(
+            database,
+            lambda conn: administration.reset_password(conn, hasher, username, password, now=_now()),
+        )
+    typer.echo(f"已重设 {username} 的密码，其所有登录与令牌已失效", err=True)
+
+
+@app.command("token")
+def token(
+    username: Username,
+    days: Annotated[int, typer.Option(min=1, max=administration.MAX_TOKEN_DAYS, help="有效天数")] = 30,
+) -> None:
+    """为程序签发长期访问令牌（输出到标准输出）。"""
+    with _database() as (database, settings), _named(username):
+        tokens = Tokens(settings.jwt_secret or load_or_create(settings.data_dir))
+        made = _write(
+            database, lambda conn: administration.issue_token(conn, tokens, username, days, now=_now())
+        )
+    typer.echo(made)
+    typer.echo(f"{username} 的令牌，{days} 天内有效；重设密码会使其失效", err=True)
+
+
+@app.command("analyze")
+def analyze(
+    file: Annotated[Path, typer.Argument(help="标书文件", show_default=False)],
+    format: Annotated[ReportFormat, typer.Option("--format", help="输出格式")] = ReportFormat.MD,  # noqa: A002
+) -> None:
+    """用内置规则分析一个标书文件，结果输出到标准输出；不需要服务与数据库。"""
+    if format in {ReportFormat.DOCX, ReportFormat.XLSX}:
+        raise CommandError(f"暂不支持导出为 {format}，请使用 --format json 或 --format md")
+    if not file.is_file():
+        raise CommandError(f"文件不存在：{file}")
+    document, analysis = _analyse(file)
+    with file.open("rb") as stream:
+        source = DocumentSource(file.name, hashlib.file_digest(stream, "sha256").hexdigest())
+    result = build_report(document, analysis, source=source)
+    if format is ReportFormat.JSON:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        typer.echo(render_markdown(result))
+
+
+@app.command("evaluate")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="标书与 *.gold.json 所在的目录", show_default=False)],
+    misses: Annotated[bool, typer.Option("--misses", help="另列出错误与遗漏的内容")] = False,
+) -> None:
+    """对照标注评测内置规则，逐个文件并汇总；比对方法见 docs/evaluation.md。"""
+    if not folder.is_dir():
+        raise CommandError(f"目录不存在：{folder}")
+    evaluation = evaluate_folder(folder, _analyse)
+    if not evaluation.scores:
+        raise CommandError(f"{folder} 中没有带标注（*.gold.json）的标书")
+    typer.echo(format_table(evaluation))
+    if misses:
+        typer.echo(format_misses(evaluation))
+
+
+def _analyse(file: Path) -> tuple[Document, Analysis]:
+    document = asyncio.run(parse_in_child(file, file.name))
+    return document, analyse_with_rules(document)
+
+
+@app.command("purge")
+def purge(
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="保留天数，默认 SA_RETENTION_DAYS", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只统计，不删除")] = False,
+) -> None:
+    """删除过期的任务、上传、登录与无主文件。"""
+    with _database() as (database, settings):
+        kept = settings.retention_days if days is None else days
+        storage = storage_from_url(settings.storage_url, settings.data_dir)
+        purged = retention.run(database, storage, now=_now(), days=kept, dry_run=dry_run)
+    typer.echo("将删除：" if dry_run else "已删除：")
+    for name, count in purged.counts.items():
+        typer.echo(f"  {_PURGED[name]} {count}")
+    if kept == 0:
+        typer.echo("未设置保留天数（SA_RETENTION_DAYS 或 --days），已结束的任务不删除", err=True)
+
+
+@app.command("doctor")
+def doctor() -> None:
+    """检查环境与配置，指出问题及解决办法；有问题时退出码为 1。"""
+    problems = 0
+    for found in examine(load_settings(), now=_now()):
+        typer.echo(f"{_SIGNS[found.grade]} {found.topic}：{found.text}")
+        if found.mend:
+            typer.echo(f"    解决办法：{found.mend}")
+        problems += found.grade is Grade.PROBLEM
+    typer.echo(f"发现 {problems} 个问题" if problems else "一切正常")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise CommandError("没有终端可以输入密码，请使用 --password-stdin")
+    return str(typer.prompt("密码（至少 8 个字符）", hide_input=True, confirmation_prompt="再输入一次"))
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Database, Settings]]:
+    """The migrated database of the settings."""
+    settings = load_settings()
+    database = Database(settings.database_url)
+    try:
+        with database.read() as conn:
+            revision = migrate.current(conn)
+        if revision != migrate.head():
+            raise CommandError("数据库尚未建立或不是最新版本，请先运行：python backend/migrate_db.py")
+        yield database, settings
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _named(username: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound:
+        raise CommandError(f"没有名为 {username} 的用户") from None
+
+
+def _write(database: Database, verb: Callable[[Connection], T]) -> T:
+    with database.write() as conn:
+        return verb(conn)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Carry out one command; its exit code. `arguments`: without the program's name."""
+    try:
+        app(args=arguments, standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except SettingsError as error:
+        return _complain(str(error), 2)
+    except CommandError as error:
+        return _complain(str(error), 1)
+    except AppError as error:
+        return _complain(error.sentence(), 1)
+    except Exception as error:
+        if is_outage(error):
+            return _complain("无法连接数据库，运行 doctor 查看原因：python -m backend.app.cli doctor", 1)
+        raise
+    return 0
+
+
+def _complain(text: str, code: int) -> int:
+    typer.echo(text, err=True)
+    return code
+
+
+if __name__ == "__main__":
+    logging.configure("console", _LOG_LEVEL, stream=sys.stderr)
+    sys.exit(run())

@@ -1,0 +1,273 @@
+"""Compliance: pure checks over facts, gated by the regime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from backend.app.bidding.findings import ComplianceCheck, Fact, Regime, Span, Verdict
+from backend.app.bidding.rules import statutes
+from backend.app.bidding.rules.compliance import Case, number_of
+from backend.app.bidding.rules.compliance_text import check_compliance
+from backend.app.bidding.rules.lots import find_lots
+from backend.app.bidding.rules.regime import Procedure, Purchase, Setting, read_setting
+from backend.app.bidding.rules.tabs import find_items, read
+from backend.tests.unit.bidding_text import lines, table
+
+OPEN = Setting(Regime.GOVERNMENT, "", (), Procedure.OPEN_TENDER, Purchase.SERVICES)
+
+
+def fact(value: Any) -> Fact:
+    return Fact(value, str(value), Span(0, 1))
+
+
+def check(
+    rule: str, facts: dict[str, Any], *, setting: Setting = OPEN, text: str = "第一章 招标公告"
+) -> ComplianceCheck | None:
+    document = lines(text)
+    reading = read(document)
+    case = Case(
+        setting,
+        {name: fact(value) for name, value in facts.items()},
+        reading.passages,
+        reading.scores,
+        find_items(document, reading),
+    )
+    return next((c for c in check_compliance(case) if c.rule == rule), None)
+
+
+def verdict(rule: str, facts: dict[str, Any], **kwargs: Any) -> Verdict | None:
+    result = check(rule, facts, **kwargs)
+    return result.verdict if result else None
+
+
+PERIOD = {"document_sale_start": "2031-03-01", "bid_deadline": "2031-03-21T09:30"}
+
+
+def test_twenty_days_from_issue_to_deadline_pass_and_nineteen_do_not() -> None:
+    assert verdict("bid_period", PERIOD) is Verdict.PASS
+    assert verdict("bid_period", {**PERIOD, "document_sale_start": "2031-03-02"}) is Verdict.VIOLATION
+
+
+def test_an_unknown_or_voluntary_regime_never_gives_more_than_a_hint() -> None:
+    short = {
+        **PERIOD,
+        "document_sale_start": "2031-03-15",
+        "budget": 100_000,
+        "bid_bond": 5_000,
+        "performance_bond": "20%",
+        "bid_validity_days": 90,
+        "opening_time": "2031-03-22T09:30",
+        "price_weight": 5,
+    }
+    for regime in (Regime.UNKNOWN, Regime.ENTERPRISE):
+        document = lines("第一章 公告")
+        case = Case(
+            replace(OPEN, regime=regime),
+            {k: fact(v) for k, v in short.items()},
+            read(document).passages,
+            [],
+            (),
+        )
+        results = [c for c in check_compliance(case) if c.rule != "procurement_regime"]
+        assert {c.verdict for c in results} <= {Verdict.WARNING, Verdict.UNKNOWN}
+        assert any(c.verdict is Verdict.WARNING for c in results)
+
+
+def test_twenty_days_do_not_bind_a_negotiation() -> None:
+    negotiation = replace(OPEN, procedure=Procedure.NEGOTIATION)
+
+    assert check("bid_period", {**PERIOD, "document_sale_start": "2031-03-17"}, setting=negotiation) is None
+
+
+def test_the_ten_days_of_a_consultation_are_only_a_hint_while_their_text_is_unverified() -> None:
+    consultation = replace(OPEN, procedure=Procedure.CONSULTATION)
+    short = {**PERIOD, "document_sale_start": "2031-03-15"}
+
+    assert verdict("consultation_period", short, setting=consultation) is Verdict.WARNING
+    assert verdict("consultation_period", PERIOD, setting=consultation) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("bond", "expected"),
+    [(20_000, Verdict.PASS), (20_001, Verdict.VIOLATION), (0, Verdict.PASS)],
+)
+def test_the_bid_bond_is_capped_at_two_percent_of_the_budget(bond: int, expected: Verdict) -> None:
+    assert verdict("bid_bond_cap", {"bid_bond": bond, "budget": 1_000_000}) is expected
+
+
+def test_the_tender_law_caps_by_the_estimate_so_the_budget_only_warns() -> None:
+    mandatory = replace(OPEN, regime=Regime.MANDATORY)
+
+    facts = {"bid_bond": 30_000, "budget": 1_000_000}
+    assert verdict("bid_bond_cap", facts, setting=mandatory) is Verdict.WARNING
+
+
+def test_a_bond_without_any_budget_cannot_be_judged() -> None:
+    assert verdict("bid_bond_cap", {"bid_bond": 5_000}) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("bond", "expected"),
+    [("10%", Verdict.PASS), ("10.5%", Verdict.VIOLATION), ("0", Verdict.PASS), ("200000", Verdict.VIOLATION)],
+)
+def test_the_performance_bond_is_capped_at_ten_percent(bond: str, expected: Verdict) -> None:
+    assert verdict("performance_bond_cap", {"performance_bond": bond, "budget": 1_000_000}) is expected
+
+
+def test_missing_facts_make_hints_not_violations() -> None:
+    assert verdict("bid_validity_stated", {}) is Verdict.WARNING
+    assert verdict("budget_disclosed", {}) is Verdict.WARNING
+    assert check("bid_period", {}) is None
+    assert check("bid_bond_cap", {}) is None
+
+
+def test_opening_and_deadline_must_be_the_same_moment() -> None:
+    same = {"bid_deadline": "2031-03-21T09:30", "opening_time": "2031-03-21T09:30"}
+
+    assert verdict("opening_equals_deadline", same) is Verdict.PASS
+    later = {**same, "opening_time": "2031-03-21T10:00"}
+    assert verdict("opening_equals_deadline", later) is Verdict.VIOLATION
+
+
+@pytest.mark.parametrize(
+    ("purchase", "weight", "expected"),
+    [
+        (Purchase.SERVICES, 10, Verdict.PASS),
+        (Purchase.SERVICES, 9, Verdict.VIOLATION),
+        (Purchase.GOODS, 29, Verdict.VIOLATION),
+        (Purchase.UNKNOWN, 20, Verdict.UNKNOWN),
+        (Purchase.UNKNOWN, 30, Verdict.PASS),
+    ],
+)
+def test_the_price_weight_depends_on_what_is_bought(
+    purchase: Purchase, weight: int, expected: Verdict
+) -> None:
+    setting = replace(OPEN, purchase=purchase)
+
+    assert verdict("price_weight", {"price_weight": weight}, setting=setting) is expected
+
+
+def scores(points: list[str]) -> Case:
+    rows = [["序号", "评审因素", "评分标准", "分值"]]
+    rows += [[str(n), f"因素{n}", "按优劣评审打分", p] for n, p in enumerate(points, 1)]
+    document = table(rows, above="第四章 评标办法\n评分标准")
+    reading = read(document)
+    return Case(OPEN, {}, reading.passages, reading.scores, ())
+
+
+def test_scores_that_add_up_to_a_hundred_pass_and_others_warn() -> None:
+    def total(points: list[str]) -> Verdict:
+        return next(c.verdict for c in check_compliance(scores(points)) if c.rule == "score_total")
+
+    assert total(["10", "42.5", "47.5"]) is Verdict.PASS
+    assert total(["10", "40", "40"]) is Verdict.WARNING
+
+
+def test_a_price_scored_outside_the_table_is_added() -> None:
+    case = replace(scores(["20", "30", "20"]), facts={"price_weight": fact(30)})
+
+    assert next(c.verdict for c in check_compliance(case) if c.rule == "score_total") is Verdict.PASS
+
+
+def test_a_weekday_that_the_calendar_denies_is_reported_with_its_quote() -> None:
+    text = "第一章 公告\n开标时间为2031年3月21日（星期一）上午九时。"  # a Friday
+
+    result = check("weekday_mismatch", {}, text=text)
+
+    assert result is not None
+    assert result.verdict is Verdict.WARNING
+    assert "星期五" in result.detail
+    assert lines(text).text[result.evidence[0].start : result.evidence[0].end].startswith("2031年3月21日")
+    assert check("weekday_mismatch", {}, text=text.replace("星期一", "星期五")) is None
+
+
+def test_questions_that_would_be_due_before_the_documents_are_out_are_reported() -> None:
+    text = "第二章 须知\n要求澄清的，应在投标截止期25天前以书面形式提出疑问。"
+
+    assert verdict("clarification_window", PERIOD, text=text) is Verdict.WARNING
+    assert check("clarification_window", PERIOD, text=text.replace("25", "5")) is None
+
+
+@pytest.mark.parametrize(("days", "expected"), [("30", Verdict.PASS), ("四十五", Verdict.VIOLATION)])
+def test_the_contract_is_signed_within_thirty_days(days: str, expected: Verdict) -> None:
+    text = f"第二章 须知\n中标人应在中标通知书发出之日起{days}日内与采购人签订合同。"
+
+    assert verdict("contract_signing_period", {}, text=text) is expected
+
+
+def test_a_challenge_period_shorter_than_seven_days_is_a_violation() -> None:
+    text = "第二章 须知\n供应商认为权益受到损害的，应在知道之日起三个工作日内提出质疑。"
+
+    assert verdict("challenge_period", {}, text=text) is Verdict.VIOLATION
+
+
+def test_company_size_as_a_condition_is_a_hint_with_its_quote() -> None:
+    text = "第一章 公告\n1. 投标人注册资本不低于500万元。\n2. 从业人员300人以下的为中小微型企业。"
+
+    result = check("scale_conditions", {}, text=text)
+
+    assert result is not None
+    assert result.verdict is Verdict.WARNING
+    assert [lines(text).text[s.start : s.end] for s in result.evidence] == ["注册资本"]
+
+
+def test_a_rule_does_not_reach_back_before_its_act_was_in_force() -> None:
+    before = {**PERIOD, "document_sale_start": "2014-01-02", "bid_deadline": "2014-01-10T09:00"}
+
+    assert verdict("bid_period", before) is Verdict.WARNING
+
+
+def test_every_rule_has_an_id_of_its_own_and_only_the_consultation_rests_on_unverified_text() -> None:
+    ids = [rule.id for rule in statutes.RULES]
+    unverified = {s.act for rule in statutes.RULES for s in rule.laws.values() if not s.verified}
+
+    assert len(ids) == len(set(ids))
+    assert len(unverified) == 1
+    assert all(s.since <= date(2025, 12, 31) for rule in statutes.RULES for s in rule.laws.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "purchaser", "regime"),
+    [
+        (
+            "第一章 公告\n根据《政府采购法》编制，资金来源为财政性资金。",
+            "某市教育局",
+            Regime.GOVERNMENT,
+        ),
+        (
+            "第一章 公告\n依法必须进行招标的项目。\n建设工程施工招标。\n工程量清单另发。",
+            None,
+            Regime.MANDATORY,
+        ),
+        ("第一章 公告\n本次为企业自主采购，参照招标投标法执行。", "某某科技有限公司", Regime.ENTERPRISE),
+        ("第一章 公告\n根据《政府采购法》有关规定编制本文件。", "某某银行股份有限公司", Regime.ENTERPRISE),
+        ("第一章 公告\n欢迎参加。", None, Regime.UNKNOWN),
+        (
+            "第一章 公告\n军队采购网注册。\n军队采购活动。\n军队采购名单。\n符合政府采购法。\n财政资金。",
+            None,
+            Regime.UNKNOWN,
+        ),
+    ],
+)
+def test_the_regime_is_named_only_on_evidence(text: str, purchaser: str | None, regime: Regime) -> None:
+    assert read_setting(read(lines(text)).passages, purchaser).regime is regime
+
+
+def test_lots_are_recognised_from_two_on() -> None:
+    two = lines("第一章 公告\n第一标段：东城区道路保洁\n第二标段：西城区道路保洁")
+    one = lines("第一章 公告\n第一标段：东城区道路保洁")
+
+    assert [(lot.id, lot.name) for lot in find_lots(read(two).passages)] == [
+        ("1", "东城区道路保洁"),
+        ("2", "西城区道路保洁"),
+    ]
+    assert find_lots(read(one).passages) == ()
+
+
+@pytest.mark.parametrize(("text", "value"), [("30", 30), ("七", 7), ("十", 10), ("十五", 15), ("三十", 30)])
+def test_numbers_are_read_in_both_scripts(text: str, value: int) -> None:
+    assert number_of(text) == value

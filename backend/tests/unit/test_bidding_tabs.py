@@ -7,6 +7,7 @@ import time
 import pytest
 
 from backend.app.bidding.findings import Finding, Priority, Tab
+from backend.app.bidding.rules.priorities import SHARE_OF_TEXT
 from backend.app.bidding.rules.tabs import find_items, read
 from backend.app.documents.canonical import Document
 from backend.tests.unit.bidding_text import lines, mixed, table
@@ -139,6 +140,107 @@ def test_clauses_of_the_contract_are_no_reason_for_a_bid_to_fall() -> None:
     assert found(document, Tab.HARD_REQUIREMENTS) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "报价高于控制价的不予考虑",
+        "没有电话确认的不算报名成功",
+        "过时送达的原封退回",
+        "接到通知后两小时内联系不上的视为自动放弃",
+        "发起谈判后30分钟内无应答的，视为退出谈判",
+        "样品未送达的，谈判小组按未响应处理",
+        "没有签字的报价函无效",
+        "带条件的报价采购小组不予采纳",
+        "两家公司方案雷同的，两家都取消资格",
+        "未在规定时间内登记领取的，比选人不接受其应答",
+        "因投标人原因未完成解密的，视为撤销投标文件",
+        "未支付标书款的，视为放弃，无权参与投标",
+        "未被系统成功传送的投标文件将不被接受",
+        "本项目（否）接受联合体投标",
+        "投标人须对全部内容进行投标，不得拆分",
+        "供应商只能提出一个不变价格，不接受任何选择价",
+        "保证金须从投标人基本存款账户一次性转出",
+        "施工组织设计正文不得出现可识别投标人身份的标识",
+    ],
+)
+def test_what_makes_a_bid_fall_is_found_in_the_words_of_many_trades(words: str) -> None:
+    document = lines(f"第二章 供应商须知\n3.1 {words}。")
+
+    assert any_has(found(document, Tab.HARD_REQUIREMENTS), words)
+
+
+def test_the_cases_of_a_list_in_one_paragraph_are_findings_of_their_own() -> None:
+    """Though one of them speaks of clarification, which in the head would mean another kind of list."""
+    document = lines(
+        "第三章 评审办法\n3.初步评审。有下列情况之一的，应答被否决：（1）未按规定交纳保证金的；"
+        "（2）保证金来自同一账户的；（3）书面澄清前后矛盾且拒绝修正的。"
+    )
+
+    quotes = found(document, Tab.HARD_REQUIREMENTS)
+
+    assert {quote[:3] for quote in quotes} >= {"（2）", "（3）"}
+    assert any_has(quotes, "未按规定交纳保证金的")
+
+
+def test_the_parts_of_a_review_table_are_requirements_and_its_scores_are_not() -> None:
+    document = table(
+        [
+            ("条款号", "评审因素", "评审标准"),
+            ("2.1.1", "形式评审标准", "报价唯一：只能有一个有效报价"),
+            ("2.1.3", "响应性评审标准", "工程量清单：不得修改项目编码和工程量"),
+            ("", "", "暗标：正文未出现可识别身份的内容"),
+            ("2.2.1", "分值构成", "施工组织设计40分，投标报价60分"),
+            ("2.2.4", "施工组织设计评分标准", "施工方案（20分）：针对难点分析到位，0～20分"),
+            ("", "", "质量措施（10分）：措施具体可行，0～10分"),
+            ("", "", "安全措施（10分）：制度健全，0～10分"),
+        ],
+        above="第三章 评标办法\n评标办法前附表",
+    )
+
+    hard, scoring = found(document, Tab.HARD_REQUIREMENTS), found(document, Tab.SCORING_ITEMS)
+
+    assert any_has(hard, "不得修改项目编码")
+    assert any_has(hard, "未出现可识别身份")
+    assert not any_has(hard, "针对难点分析到位")
+    assert any_has(scoring, "0～20分")
+    assert not any_has(scoring, "只能有一个有效报价")
+
+
+def test_conditions_in_a_row_of_the_front_table_are_requirements() -> None:
+    document = table(
+        [
+            (
+                "1.4.1",
+                "投标人资质条件、能力和信誉",
+                "资质条件：见公告第3条\n财务要求：近三年无亏损，提供审计报告",
+            )
+        ],
+        above="第二章 投标人须知\n投标人须知前附表",
+    )
+
+    quotes = found(document, Tab.HARD_REQUIREMENTS)
+
+    assert any_has(quotes, "近三年无亏损")
+    assert all(quote == quote.strip() for quote in quotes)
+    assert not any_has(quotes, "见公告")
+
+
+def test_the_head_row_of_a_table_and_a_heading_ask_for_nothing() -> None:
+    document = mixed(
+        [
+            "第二章 须知\n一、供应商资格条件\n1.本项目的特定资格要求：\n2.落实政府采购政策的资格要求：无。\n"
+            "3.具有有效的食品经营许可证。\n第三章 采购需求",
+            [("标项", "品目", "验收标准", "拒收情形"), ("一", "蔬菜", "新鲜", "腐烂")],
+        ]
+    )
+
+    quotes = found(document, Tab.HARD_REQUIREMENTS)
+
+    assert any_has(quotes, "食品经营许可证")
+    assert not any_has(quotes, "特定资格要求") and not any_has(quotes, "政府采购政策")
+    assert not any_has(quotes, "拒收情形")
+
+
 # --- 评分项
 
 
@@ -223,6 +325,12 @@ def test_scores_in_plain_lines_are_found_without_the_lower_tiers() -> None:
         "递交地点：某市建设路9号交易中心三楼开标室",
         "投标人须使用CA数字证书对投标文件加密后上传",
         "正本与副本不一致时，以正本为准",
+        "投标文件分为资格文件、商务技术文件、报价文件三部分",
+        "投标人应当在投标截止时间前完成投标文件的传输递交",
+        "正文字体为四号宋体、行距1.5倍、总页数不超过120页",
+        "样品于提交响应文件截止时间前送至谈判地点",
+        "演示采用远程视频方式，每家不超过20分钟",
+        "报价文件密封送达（以签收时间为准）：江城市北路237号行政楼306室",
     ],
 )
 def test_how_to_hand_in_is_found(words: str) -> None:
@@ -259,6 +367,8 @@ def test_measurable_clauses_of_the_requirements_are_found_and_prose_is_not() -> 
     "words",
     [
         "项目预算：128.5万元",
+        "预算金额（元）：7860000",
+        "最高限价（万元）：758.00",
         "最高限价为人民币960000元",
         "投标保证金金额：人民币贰万元整",
         "履约保证金为合同金额的5%",
@@ -368,9 +478,24 @@ def test_findings_quote_only_a_small_part_of_a_long_text() -> None:
 
     quoted = set[int]()
     for finding in find_items(document, read(document)):
-        quoted.update(range(finding.span.start, finding.span.end))
+        place = range(finding.span.start, finding.span.end)
+        quoted.update(at for at in place if not document.text[at].isspace())
 
-    assert 0 < len(quoted) <= 0.125 * len(document.text)
+    assert 0 < len(quoted) <= SHARE_OF_TEXT * sum(not ch.isspace() for ch in document.text)
+
+
+def test_what_two_tabs_quote_is_counted_once() -> None:
+    """A marked row is a technical and a hard requirement: it must not crowd out the others twice."""
+    rows = range(1, 40)
+    marked = "".join(f"★{n}. 第{n}类设备的无故障时间不低于{n}000小时，须提供检测报告。\n" for n in rows)
+    fatal = "第二章 须知\n标“★”的为实质性要求，不满足的投标无效。\n未按要求签字盖章的，投标无效。\n"
+    fatal += "说明。\n" * 900
+    document = lines(fatal + "第三章 采购需求\n" + marked)
+    hard = findings(document, Tab.HARD_REQUIREMENTS)
+    technical = findings(document, Tab.TECHNICAL_REQUIREMENTS)
+
+    assert any("签字盖章" in quote(document, f) for f in hard)
+    assert {f.span for f in technical} & {f.span for f in hard}
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,17 @@ _YEAR = rf"(?P<y>2{_G}0{_G}\d{_G}\d)"
 _DATE = re.compile(
     rf"(?<![\d.])(?:{_YEAR}年度?(?P<m>\d{_G}\d?)月份?(?P<d>\d{_G}\d?)[日号]?"
     rf"|(?P<y2>20\d\d)(?P<sep>[-/.])(?P<m2>\d{{1,2}})(?P=sep)(?P<d2>\d{{2}}(?=\d{{1,2}}:\d\d)|\d{{1,2}}(?![\d.]\d|\d))日?"
-    rf"|(?P<yc>[二两][零一二三四五六七八九]{{3}})年(?P<mc>{CN_NUMERAL}{{1,2}})月(?P<dc>{CN_NUMERAL}{{1,3}})[日号])"
+    rf"|(?P<yc>[二两][零一二三四五六七八九Oo0]{{3}})年(?P<mc>{CN_NUMERAL}{{1,2}})月(?P<dc>{CN_NUMERAL}{{1,3}})[日号])"
 )
+_CAPITAL_O = re.compile(r"(?<=[二两零一三四五六七八九Oo])[Oo0]")  # "二O二六年": typed for 〇
 _LATER_DATE = re.compile(  # the end of a range that leaves out its year, or its year and month
     rf"(?:起)?(?:至|到|-|~|—)+(?:(?P<m>\d{_G}\d?)月)?(?P<d>\d{_G}\d?)日(?![历前内起])"
 )
 _TIME = re.compile(
     rf"(?:\((?:[^()]{{1,10}})\)|星期.|周[一二三四五六日]|,|，|{GAP}|T)*"
     r"(?:北京时间)?(?P<half>上午|下午|中午|晚上?|凌晨|早上)?:?"
-    r"(?P<h>\d{1,2})(?::(?P<min>\d{2})(?::\d{2}(?:\.\d+)?)?|[时点](?:(?P<min2>\d{1,2})分?|(?P<mid>半))?"
-    r"(?:\d{1,2}秒)?)[时整]*"
+    r"(?:(?P<h>\d{1,2})(?::(?P<min>\d{2})(?::\d{2}(?:\.\d+)?)?|[时点](?:(?P<min2>\d{1,2})分?|(?P<mid>半))?"
+    rf"(?:\d{{1,2}}秒)?)|(?P<hc>{CN_NUMERAL}{{1,3}})[时点](?:(?P<minc>{CN_NUMERAL}{{1,3}})分?|(?P<midc>半))?)[时整]*"
 )
 _HALF_ONLY = re.compile(r"(?:(?:上|下)午)?(?:-|~|至|到)+")
 # "9:00-11:30" or "9时至17时" behind a date: office hours, not the moment.
@@ -81,8 +82,17 @@ def _day(match: re.Match[str]) -> date | None:
         match[a] or match[b] or match[c]
         for a, b, c in (("y", "y2", "yc"), ("m", "m2", "mc"), ("d", "d2", "dc"))
     ]
-    numbers = [cn_number(part.replace(GAP, "")) for part in parts]
+    numbers = [cn_number(_CAPITAL_O.sub("零", part.replace(GAP, ""))) for part in parts]
     return _calendar(*(int(n) if n is not None else 0 for n in numbers))
+
+
+def _clock(time: re.Match[str]) -> tuple[int, int]:
+    """Hour and minute of a match of `_TIME`: 9:30, 9时30分, 九时三十分, 九点半."""
+    if time["h"]:
+        return int(time["h"]), int(time["min"] or time["min2"] or (30 if time["mid"] else 0))
+    hour = cn_number(time["hc"])
+    minute = cn_number(time["minc"]) if time["minc"] else 30 if time["midc"] else 0
+    return (int(hour), int(minute)) if hour is not None and minute is not None else (99, 0)
 
 
 def _calendar(year: int, month: int, day: int) -> date | None:
@@ -117,7 +127,7 @@ def _with_time(folded: Folded, day: date, start: int, end: int) -> tuple[DateMat
         moment = f"{day.isoformat()}T{hour:02d}:{minute:02d}" if hour < 24 and minute < 60 else None
         until = DateMatch(moment, *folded.back(start, hours.end())) if moment else None
         return DateMatch(day.isoformat(), *folded.back(start, end), until=until), end
-    hour, minute = int(time["h"]), int(time["min"] or time["min2"] or (30 if time["mid"] else 0))
+    hour, minute = _clock(time)
     if time["half"] in ("下午", "晚", "晚上") and hour < 12:
         hour += 12
     if minute > 59 or hour > 24 or (hour == 24 and minute):

@@ -19,6 +19,7 @@ _BOND = re.compile(
 _PERFORMANCE = re.compile(
     r"(?:履约(?:保证金|担保(?:金额)?|保函|保证(?=：))|合同履约金)(?!有效期|账|帐|收据|退|不予|将不|格式)"
 )
+_STOP = re.compile(r"。|；(?![☑■√☒□])")  # the options of a choice are lines of one cell
 _CONDITION = re.compile(r"鼓励|可以|中小|小微|符合|信用|如|若|凡|对于?|以外|联合体|[的时]$")
 # "缴纳人民币拾万元整的履约保证金": the amount before its label.
 _AMOUNT_BEFORE = re.compile(
@@ -103,8 +104,8 @@ def _reach(statement: Statement, place: Place) -> str:
     compact = statement.compact
     if statement.passage.cell is not None and place.closeness >= 0.9:
         return compact[place.start : place.start + 160]
-    ends = [at for stop in "。；" if (at := compact.find(stop, place.start)) >= 0]
-    return compact[place.start : min(ends, default=len(compact))]
+    end = _STOP.search(compact, place.start)
+    return compact[place.start : end.start() if end else len(compact)]
 
 
 def _amount_in(compact: str, start: int, reach: str) -> Amount | None:

@@ -23,7 +23,9 @@ _BEFORE_HANDING_IN = re.compile(
     r"^(?:[（(][^）)]{0,20}[）)]|整|\s|北京时间)*(?:之?前|以前|止)[^。；]{0,40}(?:递交|提交|送达|上传|送至|报送|投递|加密|寄达|密封)"
 )
 # A bare 截止时间 in a row about something else is that thing's deadline.
-_OTHER_DEADLINE = re.compile(r"澄清|疑|质询|提问|获取|发售|报名|购买|领取|踏勘|保证金|异议|样品|公示|合同")
+_OTHER_DEADLINE = re.compile(
+    r"澄清|疑|质询|提问|问题|答复|获取|发售|报名|购买|领取|踏勘|保证金|异议|样品|公示|合同"
+)
 _BARE = re.compile(r"(?:的)?截止(?:日期|时间|期)(?:（[^）]{0,20}）)?")
 _OPENING = re.compile(
     r"(?:开标|开启|唱标|解密|开标会|响应文件开启|磋商|谈判|比选|询价|竞价|开封)(?:会议?|开始|仪式|大会|的)?(?:日期|时间)(?!同|内|表|地点|为准|后|前)|"
@@ -41,7 +43,7 @@ _SAME_AS_DEADLINE = re.compile(
 _SALE = re.compile(
     r"(?:(?:招标|采购|磋商|谈判|询价|比选|竞争性[磋谈][商判]|项目|竞价|本)?(?:公告及)?(?:文件)?(?:的)?(?:获取|发售|领取|发放|购买|申领|下载|出售|购领|索取"
     r"|提供|报名)(?:及报名)?(?:(?:招标|采购|磋商|谈判|询价|比选|竞争性[磋谈][商判]|电子)?(?:采购)?文件)?(?:的)?(?:、?地点、?|和|及)?"
-    r"(?:（[^）]{0,10}）)?(?:时间|期限|日期|起止时间|时限)|报名时间|售标时间|获取(?:招标|采购|磋商|谈判|询价|比选|竞争性[磋谈][商判]|遴选)?(?:采购)?文件|"
+    r"(?:（[^）]{0,10}）)?(?:时间|期限|日期|起止时间|时限)|报名时间|售标时间|获取(?:（[^）]{1,6}）)?(?:招标|采购|磋商|谈判|询价|比选|竞争性[磋谈][商判]|遴选)?(?:采购)?文件|"
     r"(?:招标|采购|磋商|谈判|询价|比选)文件的?(?:获取|发售|领取|下载|购买)|报名(?:及|与|和)[^。；：]{0,14}获取)"
 )
 _FETCH = re.compile(r"(?:登录|下载|获取|购买|领取|报名|申领|购得|凭)")
@@ -80,7 +82,7 @@ def date_facts(statements: list[Statement]) -> dict[str, Candidate | None]:
 def _read(statement: Statement) -> _Dated | None:
     """Dates are read from the words as written: white space tells a day from the hour behind it."""
     if statement.source in (Source.FORMS, Source.CONTRACT) or not re.search(
-        r"2\d{3}|[二两]零", statement.compact.replace("〇", "零").replace("○", "零")
+        r"2\d{3}|[二两][零〇○OoＯ0]", statement.compact
     ):
         return None
     passage = statement.passage
@@ -129,9 +131,7 @@ def _deadlines(dated: _Dated) -> Iterator[Candidate]:
             or re.search("疑问|澄清|保证金", before)
         ):
             continue
-        if (label := _last(_DEADLINE, before)) and not (
-            _BARE.fullmatch(label.group()) and _OTHER_DEADLINE.search(dated.statement.context)
-        ):
+        if (label := _last(_DEADLINE, before)) and not _is_of_another(label, before, dated.statement):
             early = label.end() == len(before) or len(before) - label.end() <= 14
             yield _candidate(dated, moment, 1.0 if early else 0.8, clause_start + label.start())
         elif _BEFORE_HANDING_IN.search(compact[date.end : date.end + 70]):
@@ -140,6 +140,15 @@ def _deadlines(dated: _Dated) -> Iterator[Candidate]:
             context = dated.statement.context
             if _DEADLINE.search(context) and not _OTHER_DEADLINE.search(context) and not _is_sale(context):
                 yield _candidate(dated, moment, 0.75 if "开标时间" not in before else 0.3)
+
+
+def _is_of_another(label: re.Match[str], before: str, statement: Statement) -> bool:
+    """Whether a bare 截止时间 is that of questions, of the sale, of the bond: by its row, or by the words
+    in front of it where a short row is read as one ("投标人提出问题的截止时间：…")."""
+    if not _BARE.fullmatch(label.group()):
+        return False
+    named = re.split(r"[，,]", before[: label.start()])[-1]
+    return _OTHER_DEADLINE.search(statement.context) is not None or _OTHER_DEADLINE.search(named) is not None
 
 
 def _openings(dated: _Dated) -> Iterator[Candidate]:

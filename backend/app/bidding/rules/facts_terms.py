@@ -37,7 +37,7 @@ _PERIOD = re.compile(
     r"(?:(?:合同|项目|服务|履约|采购|供货|本项目|保洁|物业|维保|维护|运维|租赁|委托|外包|计划|施工|建设|实施|总|物业管理|框架协议|协议|承包|经营|管理)(?:合同)?"
     r"(?:的)?(?:履行|服务|有效|供货|实施|施工|交付|承包)?(?:期限?|时间|周期|日期|年限|工期)(?!内|届|满|为准)|(?:合同)?履行期限|工期(?:要求)?(?!内|延)"
     r"|交货(?:期限?|时间|日期)|供货(?:期限?|时间)|交付(?:（服务）)?(?:期限?|时间)|完工(?:期限?|时间)|完成(?:期限|时间)|合同期(?!内|满|间|限)|服务期"
-    r"|实施周期|供货服务期|交货和服务期)"
+    r"|实施周期|供货服务期|交货和服务期|标的提供的时间)"
     r"(?:（[^）]{0,12}）)?(?:要求|和地点|及地点|、地点)?(?!、|和|及|与|的)"
 )
 _NOT_PERIOD = re.compile(
@@ -55,7 +55,7 @@ _ONCE_FOR_YEARS = re.compile(
 
 _PAYMENT = re.compile(
     r"(?:(?:合同|费用|款项|服务费|货款|价款|工程款|资金|进度款)?(?:的)?(?:付款|支付|结算)(?:方式|条件|办法|方法|时间|周期|节点|比例|进度|安排|要求|计划|条款"
-    r"|程序|及结算)(?:和|与|及|、)?(?:条件|方式|时间|进度|比例|要求)?(?:（[^）]{0,12}）)?|(?:合同)?付款(?=$|：)|(?:合同)?结算(?=$|：)|"
+    r"|程序|及结算)(?:和|与|及|、)?(?:条件|方式|时间|进度|比例|要求)?(?:（[^）]{0,12}）)?|(?:合同)?付款(?=$|：)|(?:合同)?结算(?=$|：)|结算(?:与|和|及)(?:支付|付款)(?=$|：)|"
     r"(?:合同|费用|款项)支付(?=$|：)|资金支付)"
 )
 _PAYS = re.compile(
@@ -173,7 +173,8 @@ def _periods(statement: Statement) -> Iterator[Candidate]:
         words = compact[start:end]
         if BLANK.search(words) or not _is_period(words) or is_rejected(compact, start):
             continue
-        around = compact[max(0, (place.label or 0) - 12) : end]
+        # Only the clause that holds the period: what follows it may speak of other things.
+        around = compact[max(0, (place.label or 0) - 12) : start] + _first_clauses(words)
         if _EACH.search(compact[max(0, (place.label or 0) - 4) : place.label or 0]):
             continue
         if _NOT_PERIOD.search(around) or start - place.start > 8:
@@ -183,6 +184,13 @@ def _periods(statement: Statement) -> Iterator[Candidate]:
     for match in _ONCE_FOR_YEARS.finditer(compact):
         start, end = match.start(), _after_value(compact, *match.span())
         yield Candidate(compact[start:end], statement, start, end, 0.9 * TRUST[statement.source])
+
+
+def _first_clauses(words: str) -> str:
+    """The words up to the comma behind the first period or date."""
+    ends = [p.end for p in find_durations(words)] + [d.end for d in find_dates(words)]
+    comma = words.find("，", min(ends, default=0))
+    return words if comma < 0 else words[:comma]
 
 
 def _value_range(compact: str, place: Place) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from backend.app.bidding.rules.subjects import subject_of
 from backend.app.bidding.rules.vocabulary import FATAL, LIST_HEAD, ONE_BID, WHOLE_PROCEDURE
 
 ITEM_REACH = 72
+_LEAD_REACH = 30  # characters from 有下列情形之一的 to the colon
 _LEAST = 6  # characters of an item that says anything
 _NOT_BIDDER = re.compile(
     r"回避|变更合同|解除合同|合同(?:终止|解除)|(?:可以|应当)(?:采用|变更|延长)|投诉|质疑"
@@ -48,18 +49,25 @@ def find_fatal_lists(passages: list[Passage], index: int) -> Iterator[Candidate]
     head = passage.compact[start:]
     fatal = FATAL.search(head) is not None or (FATAL.search(passage.section) is not None and len(head) < 60)
     forfeit = not fatal and _FORFEIT.search(head) is not None
-    if not (fatal or forfeit) or _NOT_BIDDER.search(head):
+    lead = _lead(head, found.end() - start)
+    if not (fatal or forfeit) or _NOT_BIDDER.search(lead):
         return
-    if WHOLE_PROCEDURE.search(passage.section + head) and not ONE_BID.search(head):
+    if WHOLE_PROCEDURE.search(passage.section + lead) and not ONE_BID.search(lead):
         return
     words = "保证金不予退还" if forfeit else consequence(head)
     for item in items_under(passages, index):
         if len(item.compact) >= _LEAST:
             yield _item(item, (0, len(item.compact)), words, _base(head, forfeit=forfeit))
-    if len(passage.compact) - found.end() > 30 and "：" in passage.compact[found.end() :][:24]:
+    if len(passage.compact) - found.end() > 30 and "：" in passage.compact[found.end() :][:_LEAD_REACH]:
         for sentence in passage.sentences():
             if sentence[0] >= found.end() and sentence[1] - sentence[0] >= _LEAST:
                 yield _item(passage, sentence, words, _base(head, forfeit=forfeit))
+
+
+def _lead(head: str, after: int) -> str:
+    """The head without the items that stand in the same passage behind its colon."""
+    colon = head.find("：", after)
+    return head[:colon] if 0 <= colon - after <= _LEAD_REACH else head
 
 
 def consequence(text: str) -> str:

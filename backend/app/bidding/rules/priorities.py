@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backend.app.bidding.findings import Finding, Tab
+from backend.app.bidding.findings import Finding, Span, Tab
 from backend.app.bidding.rules.quotes import Candidate
 
 # Quoting everything helps nobody: all findings together keep below this share of the text.
-SHARE_OF_TEXT = 0.122
+# White space does not count, in the text as in the quotes.
+SHARE_OF_TEXT = 0.145
 LEAST_CHARACTERS = 1500  # a short notice may be quoted nearly whole
 
 
@@ -26,12 +27,12 @@ class _Room:
 
 # A tab that is mostly description must not crowd out the others, and none may starve.
 _ROOM = {
-    Tab.HARD_REQUIREMENTS: _Room(0.056, 0.072),
-    Tab.SCORING_ITEMS: _Room(0.022, 0.040),
-    Tab.SUBMISSION_FORMAT: _Room(0.013, 0.035),
-    Tab.TECHNICAL_REQUIREMENTS: _Room(0.014, 0.040),
-    Tab.COST_ITEMS: _Room(0.013, 0.035),
-    Tab.BID_TIMELINE: _Room(0.011, 0.025),
+    Tab.HARD_REQUIREMENTS: _Room(0.050, 0.080),
+    Tab.SCORING_ITEMS: _Room(0.040, 0.050),
+    Tab.SUBMISSION_FORMAT: _Room(0.014, 0.040),
+    Tab.TECHNICAL_REQUIREMENTS: _Room(0.016, 0.045),
+    Tab.COST_ITEMS: _Room(0.014, 0.040),
+    Tab.BID_TIMELINE: _Room(0.011, 0.028),
 }
 _LIKE, _LEAST_PAIRS = 0.85, 12
 _EMPTY_BOX = re.compile(r"[^☑■√☒]{0,12}□")
@@ -51,17 +52,21 @@ class _Words:
 class _Shelf:
     """What has been chosen so far."""
 
-    def __init__(self, length: int) -> None:
-        self.length = max(length, int(LEAST_CHARACTERS / SHARE_OF_TEXT))
+    def __init__(self, text: str) -> None:
+        self._text = text
+        letters = sum(not ch.isspace() for ch in text)
+        self.length = max(letters, int(LEAST_CHARACTERS / SHARE_OF_TEXT))
         self.covered: set[int] = set()
         self.by_tab: dict[Tab, set[int]] = defaultdict(set)
+        self.used: dict[Tab, int] = defaultdict(int)  # what a tab quotes that no other quoted before it
         self.kept: list[Candidate] = []
         self._texts: dict[Tab, set[str]] = defaultdict(set)
         self._pairs: dict[tuple[Tab, str], list[_Words]] = defaultdict(list)
 
     def offer(self, candidate: Candidate, share: float) -> bool:
         """Take the candidate unless it repeats another or its tab would exceed `share` of the text."""
-        place = set(range(candidate.span.start, candidate.span.end))
+        span = candidate.span
+        place = {at for at in range(span.start, span.end) if not self._text[at].isspace()}
         mine = self.by_tab[candidate.tab]
         key = _key(candidate.compact)
         if key in self._texts[candidate.tab] or len(place & mine) > _SAME * len(place):
@@ -69,13 +74,15 @@ class _Shelf:
         words = _Words(frozenset(pairwise(key)), "".join(filter(str.isdigit, key)))
         if self._says_the_same(candidate, words):
             return True
-        if len(mine) + len(place) > share * self.length:
+        new = len(place - self.covered)
+        if self.used[candidate.tab] + new > share * self.length:
             return False
-        if len(self.covered | place) > SHARE_OF_TEXT * self.length:
+        if len(self.covered) + new > SHARE_OF_TEXT * self.length:
             return False
         self._texts[candidate.tab].add(key)
         self._pairs[candidate.tab, candidate.title].append(words)
         mine |= place
+        self.used[candidate.tab] += new
         self.covered |= place
         self.kept.append(candidate)
         return True
@@ -91,15 +98,15 @@ class _Shelf:
         )
 
 
-def select(candidates: Iterable[Candidate], length: int) -> tuple[Finding, ...]:
-    """The heaviest candidates that fit, in order of tab and place. `length`: characters of the text."""
-    shelf = _Shelf(length)
+def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
+    """The heaviest candidates that fit, in order of tab and place. `text`: the document's."""
+    shelf = _Shelf(text)
     waiting = [c for c in _ranked(candidates) if not shelf.offer(c, _ROOM[c.tab].own)]
     for candidate in waiting:
         shelf.offer(candidate, _ROOM[candidate.tab].most)
     order = {tab: n for n, tab in enumerate(Tab)}
     shelf.kept.sort(key=lambda c: (order[c.tab], c.span.start, c.span.end))
-    return tuple(_finding(candidate) for candidate in shelf.kept)
+    return tuple(_finding(candidate, text) for candidate in shelf.kept)
 
 
 def _unchosen(candidate: Candidate) -> bool:
@@ -128,11 +135,18 @@ def _key(compact: str) -> str:
     return words.lstrip("0123456789一二三四五六七八九十")
 
 
-def _finding(candidate: Candidate) -> Finding:
+def _trimmed(span: Span, text: str) -> Span:
+    """Without white space at its ends: the joint of two lines read as one is a line end in the text."""
+    words = text[span.start : span.end]
+    start = span.start + len(words) - len(words.lstrip())
+    return Span(start, start + len(words.strip()))
+
+
+def _finding(candidate: Candidate, text: str) -> Finding:
     return Finding(
         candidate.tab,
         candidate.title,
-        candidate.span,
+        _trimmed(candidate.span, text),
         candidate.priority,
         candidate.why,
         candidate.guidance,

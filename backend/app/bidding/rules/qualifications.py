@@ -12,8 +12,16 @@ from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
 from backend.app.bidding.rules.subjects import subject_of
 from backend.app.bidding.rules.vocabulary import QUALIFICATION, QUALIFICATION_HEAD
+from backend.app.bidding.rules.zones import Zone
 
 _HEAD_LENGTH = 48
+_LEAST_WORDS = 7
+_NO_CONDITION = re.compile(r"(?:条件|要求)：(?:无|/|—)(?:[。；（]|$)|^[^。；]{0,24}(?:是指|系指)：")
+_BY_REFERENCE = re.compile(
+    r"(?:符合|满足)[^。；]{0,8}(?:第[一二三四五六七八九\d]|(?:招标|采购|磋商|谈判)文件)"
+    r"[^，。；]{0,40}(?:规定|要求)?[。；]?$"
+)
+_POINTS_ELSEWHERE = re.compile(r"(?:第[\d.]+条|本章附[表件]\d*)[^。；]{0,12}$")
 _REFERS = re.compile(r"详见|见第|审查(?:表|标准|要求)?$|证明文件|附件|格式|\.{3}|…|说明$")
 _CONTACT = re.compile(r"^[^：]{0,12}(?:地点|联系|电话|名称|简介|概况|时间)：")
 _MEASURED = re.compile(r"不(?:得)?(?:少|低)于|至少|近[一二三四五1-5]年|\d+(?:万元|人|年|个月|名)")
@@ -22,6 +30,13 @@ _REVIEW = re.compile(
     r"|形式(?:评审|审查)|响应性(?:评审|审查)|资格、符合性|有效性审查"
 )
 # Article 22 of the procurement law, which every bidder knows by heart.
+_CELL = r"(?:[^：]{0,12}：)?"  # the clause number in a cell of its own
+_PART = re.compile(
+    rf"{_CELL}(?P<part>(?:形式|资格(?:性)?|响应性|符合性|有效性|初步)(?:评审|审查|检查)(?:标准)?)(?:：|$)"
+)
+_SCORED_PART = re.compile(rf"{_CELL}[^：]{{0,16}}(?:分值|评分标准|基准价|偏差率|详细评审)")
+_CONDITION_LABEL = re.compile(r"(?:资质|财务|业绩|信誉|人员|项目(?:经理|负责人)|资格)(?:条件|要求|资格)：")
+_ELSEWHERE = re.compile(r"见(?:招标|采购|投标|公告|第|本|附)|详见")
 _STATUTORY = re.compile(
     r"独立承担民事责任|商业信誉和健全|履行合同所必[须需]|缴纳税收和社会保障|重大违法记录"
     r"|法律、行政法规规定的其他"
@@ -36,19 +51,62 @@ _NOISE = re.compile(
 )
 
 
+class ReviewParts:
+    """What the rows of one table review. In 评标办法前附表 形式评审, 资格评审, 响应性评审 and the scores
+    follow one another, each named once by a cell that spans its rows. Told of the passages in order."""
+
+    def __init__(self) -> None:
+        self._table: int | None = None
+        self._part = ""
+
+    def part_of(self, passage: Passage) -> str:
+        """The part that the passage belongs to; empty outside tables and where bids are scored."""
+        if passage.cell is None:
+            return ""
+        if passage.cell.table != self._table:
+            self._table, self._part = passage.cell.table, ""
+        if found := _PART.match(passage.compact):
+            self._part = found["part"]
+        elif _SCORED_PART.match(passage.compact):
+            self._part = ""
+        return self._part
+
+
 def find_qualifications(passages: list[Passage], index: int) -> Iterator[Candidate]:
-    """The conditions of the list that passages[index] heads; nothing when it heads none."""
+    """The conditions of the list that passages[index] heads, or of the row of the front table that it is."""
+    if passages[index].cell is not None:
+        yield from _row_conditions(passages[index])
     if not _is_head(passages[index]):
         return
     for item in items_under(passages, index, deeper=True):
         text = item.compact
-        if len(text) < 8 or _CONTACT.search(text):
+        if _says_nothing(item) or _CONTACT.search(text):
             continue
         if item.marker is None and not QUALIFICATION.search(text):
             continue  # the body of an item: only what names a condition
         start, end = clip_head(text, 0, len(text), ITEM_REACH)
         yield _condition(item, (start, end), _weight(text))
         yield from _measures(item, end)
+
+
+def _says_nothing(item: Passage) -> bool:
+    """A heading, the head of a further list, or "无"."""
+    words = item.compact[item.marker.length if item.marker else 0 :]
+    return len(words) < _LEAST_WORDS or words[-1] == "：" or _NO_CONDITION.search(words) is not None
+
+
+def _row_conditions(passage: Passage) -> Iterator[Candidate]:
+    """ "投标人资质条件、能力和信誉：财务要求：…；信誉要求：…": each sentence that names a condition."""
+    names = (passage.compact[:_HEAD_LENGTH], passage.label)
+    if passage.zone is not Zone.INSTRUCTIONS or not any(map(QUALIFICATION_HEAD.search, names)):
+        return
+    for start, end in passage.sentences():
+        sentence = passage.compact[start:end]
+        found = QUALIFICATION.search(sentence) or _CONDITION_LABEL.search(sentence)
+        if found is None or len(sentence) < 10 or _ELSEWHERE.search(sentence):
+            continue
+        place = clip(passage.compact, (start, end), (start + found.start(), start + found.end()), ITEM_REACH)
+        yield _condition(passage, place, 78)
 
 
 def _is_head(passage: Passage) -> bool:
@@ -103,6 +161,8 @@ def find_review_row(passage: Passage, title: str) -> Iterator[Candidate]:
     listed = passage.cell is not None or (numbered and _TABLE.search(title) is not None)
     if not listed or not _REVIEW.search(title) or not 8 <= len(text) <= 400 or _NOISE.search(text):
         return
+    if _POINTS_ELSEWHERE.search(text):
+        return
     start, end = clip_head(text, 0, len(text), ITEM_REACH)
     subject = subject_of(text)
     yield Candidate(
@@ -118,6 +178,8 @@ def find_review_row(passage: Passage, title: str) -> Iterator[Candidate]:
 
 
 def _row_weight(text: str, subject: str, title: str) -> float:
+    if _BY_REFERENCE.search(text):
+        return 62
     if _FATAL_TABLE.search(title):
         return item_weight(text, subject)
     return 82 if QUALIFICATION.search(text) else 79

@@ -21,6 +21,7 @@ _SCORES_BIDS = re.compile(
     r"评分|评审|评标|打分|商务(?:部分|分)|技术(?:部分|分)|价格(?:部分|分)|综合评|分值|详细评"
 )
 _NAMED = re.compile(r"评分(?:表|标准|细则|办法)")
+_HEADER_LENGTH = 20
 _ENOUGH = 3  # criteria that give points: a scoring table even without a column for them
 FULL_SCORE, ROUNDING = 100.0, 1e-6
 _NUMBER = r"(\d{1,3}(?:\.\d{1,2})?)"
@@ -34,7 +35,14 @@ _STATED = re.compile(
     rf"|^[^。；]{{0,50}}（(?:满分)?{_NUMBER}分）|0[-~～—–－至]{_NUMBER}分?"
 )
 _GIVEN = re.compile(rf"(?:得|计|加|为|有|的){_NUMBER}(?:[-~～—–－至](?:\d+(?:\.\d+)?))?(?:（含）)?分")
+_GIVEN_RANGE = re.compile(r"(?<![\d.])0(?:\.0)?分?[~～\-—–－至]{1,2}\d{1,2}(?:\.\d+)?分")
 _TOTAL_ROW = re.compile(r"^(?:合计|总计|总分|小计|合计得分|总得分)")
+_REVIEW_PART = re.compile(
+    r"(?:形式|资格(?:性)?|响应性|符合性|有效性|初步)(?:性)?\n?(?:评审|审查|检查)(?:\n?标准)?$"
+)
+_SCORED_PART = re.compile(r"分值|评分|基准价|偏差率|详细评审|得分|条款内容")
+_COLUMN_NAME = re.compile(r"条款号|序号|评[审分标](?:因素|项目|内容)|项目|因素")
+_NAMES_ITSELF = re.compile(r"[^（。；：]{2,24}（(?:满分)?\d{1,3}(?:\.\d+)?分）")
 _DEDUCTS = re.compile(r"扣\d|扣分|考核")
 
 
@@ -68,9 +76,11 @@ def _scores_bids(table: Table) -> bool:
     if any("~" in cell.compact and _is_points(cell) for cell in cells):
         return table.zone is not Zone.REQUIREMENTS
     head = "".join(cell.compact for row in table.rows[:2] for cell in row)
-    if _NOT_BIDS.search(head):
+    short = [cell for row in table.rows[:2] for cell in row if len(cell.compact) <= _HEADER_LENGTH]
+    # A criterion may well speak of 验收; what a table is about stands in its short cells.
+    if any(_NOT_BIDS.search(cell.compact) for cell in short):
         return False
-    gives = sum(len(_GIVEN.findall(cell.compact)) for cell in cells)
+    gives = sum(len(_GIVEN.findall(cell.compact)) + len(_GIVEN_RANGE.findall(cell.compact)) for cell in cells)
     deducts = sum(len(_DEDUCTS.findall(cell.compact)) for cell in cells)
     if deducts > 2 * gives + 3:
         return False
@@ -95,9 +105,13 @@ def _rows(table: Table) -> list[ScoreRow]:
     found: list[ScoreRow] = []
     name: CellText | None = None
     pending: float | None = None
+    reviews = False
     for cells in table.rows:
         if column is not None and cells[0].row <= column[0]:
             continue
+        reviews = _reviews(cells, before=reviews)
+        if reviews:
+            continue  # 形式评审, 资格评审 …: passed or not, no points
         words = [
             c
             for c in cells
@@ -107,9 +121,14 @@ def _rows(table: Table) -> list[ScoreRow]:
             continue  # the rest of a row that a page or table break cut off
         if not words or _TOTAL_ROW.match(words[0].compact) or _is_header(cells):
             continue
+        if _COLUMN_NAME.fullmatch(words[0].compact):
+            continue
         criterion = max(words, key=lambda c: len(c.compact))
         labels = [c for c in words if c.col < criterion.col and len(c.compact) <= 60]
-        name = labels[-1] if labels else (name if name is not None else criterion)
+        if labels:
+            name = labels[-1]
+        elif name is None or _NAMES_ITSELF.fullmatch(criterion.compact):
+            name = criterion
         stated = next((c for c in cells if column is not None and c.col == column[1] and _is_points(c)), None)
         stated = stated or next((c for c in reversed(cells) if _is_points(c) and c.col != cells[0].col), None)
         points = _cell_points(stated) if stated is not None else None
@@ -123,6 +142,16 @@ def _rows(table: Table) -> list[ScoreRow]:
         )
         pending = None if stated is None or stated.rowspan < 2 else points
     return found
+
+
+def _reviews(cells: tuple[CellText, ...], *, before: bool) -> bool:
+    """Whether the row belongs to a part of the table that a bid passes or not; the part is named once."""
+    for cell in cells[:2]:
+        if _REVIEW_PART.match(cell.compact):
+            return True
+        if _SCORED_PART.search(cell.compact[:_HEADER_LENGTH]):
+            return False
+    return before
 
 
 def _is_header(cells: tuple[CellText, ...]) -> bool:

@@ -11,6 +11,7 @@ from backend.app.bidding.rules.zones import Zone
 from backend.app.documents.canonical import Document
 
 _TITLE_REACH = 3  # passages above a table that may name it
+_TITLE_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,17 @@ def _places(passages: list[Passage]) -> dict[int, tuple[Zone, str]]:
     for passage in passages:
         if passage.cell is None or passage.cell.table in places:
             continue
-        above = passages[max(0, passage.index - _TITLE_REACH) : passage.index]
-        near = "；".join(p.compact for p in above if p.cell is None and len(p.compact) <= 80)
+        near = "；".join(_lines_above(passages, passage.index))
         places[passage.cell.table] = (passage.zone, f"{passage.section}；{near}")
     return places
+
+
+def _lines_above(passages: list[Passage], at: int) -> list[str]:
+    """The short lines just above, from the nearest heading on: what stands before it names something else."""
+    lines: list[str] = []
+    for passage in reversed(passages[max(0, at - _TITLE_REACH) : at]):
+        if passage.cell is None and len(passage.compact) <= _TITLE_LENGTH:
+            lines.insert(0, passage.compact)
+        if passage.is_heading:
+            break
+    return lines

@@ -38,12 +38,12 @@ def find_items(document: Document, reading: Reading) -> tuple[Finding, ...]:
     passages = reading.passages
     return select(
         [
-            *find_hard_requirements(passages, reading.definitions),
+            *find_hard_requirements(passages, reading.definitions, {row.table for row in reading.scores}),
             *find_scoring_items(passages, reading.scores),
             *find_submission_format(passages),
             *find_technical_requirements(passages, reading.definitions),
             *find_cost_items(passages),
             *find_timeline(passages),
         ],
-        len(document.text),
+        document.text,
     )

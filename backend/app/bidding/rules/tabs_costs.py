@@ -15,6 +15,7 @@ from backend.app.bidding.rules.zones import Zone
 _MONEY = r"(?:[\d,.]{1,20}(?:亿|万|千|百)?元|[壹贰叁肆伍陆柒捌玖拾佰仟萬万]{2,}元?)"
 _RATE = r"(?:[\d.]{1,8}[%‰]|[百千万]分之[\d一二三四五六七八九十]+)"
 _VALUE = "(?:" + "|".join((_MONEY, _RATE, r"¥[\d,.]{1,20}")) + ")"
+_IN_UNIT = r"（万?元）：?\d[\d,.]{2,20}"  # the unit stands in the label
 _ALL = ANYWHERE - {Zone.FORMS}
 _LAW = re.compile(r"划型|从业人员|营业收入|资产总额|较大数额罚款|吊销|例如|举例|中标金额（万元）")
 _SCORED = re.compile(r"得\d|得分|满分|扣\d|扣分|评标基准价|评审价")
@@ -24,7 +25,7 @@ _RULES: tuple[ClauseRule, ...] = (
     ClauseRule(
         "最高限价",
         re.compile(
-            rf"(?:限价|控制价|上限价|拦标价|限高价)[^。；]{{0,30}}{_VALUE}|(?:费率|折扣(?:率)?"
+            rf"(?:限价|控制价|上限价|拦标价|限高价)(?:[^。；]{{0,30}}{_VALUE}|{_IN_UNIT})|(?:费率|折扣(?:率)?"
             rf"|单价)[^。；]{{0,16}}(?:不(?:应|得|能)?(?:超过|高于|超)|上限)[^。；]{{0,8}}{_VALUE}"
         ),
         "报价超过限价即无效，是报价的上界。",
@@ -34,7 +35,7 @@ _RULES: tuple[ClauseRule, ...] = (
     ),
     ClauseRule(
         "预算金额",
-        re.compile(rf"(?:预算|采购资金|概算|估算价|投资额)[^。；%]{{0,20}}{_MONEY}"),
+        re.compile(rf"(?:预算|采购资金|概算|估算价|投资额)(?:[^。；%]{{0,20}}{_MONEY}|(?:金额)?{_IN_UNIT})"),
         "预算决定报价空间；多数文件规定超预算无效。",
         "以预算为上限测算成本与利润。",
         Priority.CRITICAL,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from backend.app.bidding.findings import Priority, Tab
 from backend.app.bidding.rules.fatal_lists import ITEM_REACH, consequence, find_fatal_lists
-from backend.app.bidding.rules.marks import MarkDefinition, Meaning, marked_passages
+from backend.app.bidding.rules.marks import MarkDefinition, Meaning, marked_clauses
 from backend.app.bidding.rules.passages import Passage
-from backend.app.bidding.rules.qualifications import find_qualifications, find_review_row
+from backend.app.bidding.rules.qualifications import ReviewParts, find_qualifications, find_review_row
 from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
 from backend.app.bidding.rules.subjects import subject_of
 from backend.app.bidding.rules.tables import table_titles
@@ -33,28 +33,39 @@ _CONSORTIUM_RULES = re.compile(r"联合体(?:应|必须|各方|中标|成员|协
 _MANDATORY = re.compile(
     r"必须|须(?!知)|应当?(?!急|用)|不得|禁止|严禁|需(?!求|要)|只(?:能|允许)|仅(?:限|允许)|不接受|不允许"
 )
+# "标项：主要品目：验收质量标准：拒收情形": short cells side by side say what stands below them.
+_TABLE_HEAD = re.compile(r"^(?:[^：。；，]{1,10}：){2,}[^：。；，]{1,10}$")
 _REJECTS = re.compile(r"作为无效|应当否决其|将其作|认定[^。；]{0,16}(?:低于成本|无效)")
 
 
 def find_hard_requirements(
-    passages: list[Passage], definitions: dict[str, MarkDefinition]
+    passages: list[Passage], definitions: dict[str, MarkDefinition], scored: Set[int] = frozenset()
 ) -> Iterator[Candidate]:
-    yield from _definitions(definitions)
-    yield from _marked(passages, definitions)
-    titles = table_titles(passages)
+    """`scored`: numbers of the tables that score bids; their rows cost points, not the bid."""
+    yield from _definitions([d for d in definitions.values() if not _in_table(d.passage, scored)])
+    yield from _marked(passages, definitions, scored)
+    titles, parts = table_titles(passages), ReviewParts()
     for index, passage in enumerate(passages):
         if passage.zone is Zone.CONTRACT:
+            continue
+        part = parts.part_of(passage)
+        if _in_table(passage, scored) and not part:
+            yield from _sentences(passage, only_fatal=True)
             continue
         yield from find_fatal_lists(passages, index)
         if passage.zone is not Zone.FORMS:
             yield from find_qualifications(passages, index)
             title = passage.section if passage.cell is None else titles[passage.cell.table]
-            yield from find_review_row(passage, title)
+            yield from find_review_row(passage, f"{title}；{part}" if part else title)
         yield from _sentences(passage)
 
 
-def _definitions(definitions: dict[str, MarkDefinition]) -> Iterator[Candidate]:
-    for definition in definitions.values():
+def _in_table(passage: Passage, tables: Set[int]) -> bool:
+    return passage.cell is not None and passage.cell.table in tables
+
+
+def _definitions(definitions: list[MarkDefinition]) -> Iterator[Candidate]:
+    for definition in definitions:
         fatal = definition.meaning is Meaning.SUBSTANTIVE
         words = "不满足将导致投标无效" if fatal else "不满足将被扣分"
         yield Candidate(
@@ -69,12 +80,17 @@ def _definitions(definitions: dict[str, MarkDefinition]) -> Iterator[Candidate]:
         )
 
 
-def _marked(passages: list[Passage], definitions: dict[str, MarkDefinition]) -> Iterator[Candidate]:
-    for passage, mark, meaning in marked_passages(passages, definitions):
-        if meaning is Meaning.WEIGHTED or passage.zone in (Zone.CONTRACT, Zone.FORMS):
+def _marked(
+    passages: list[Passage], definitions: dict[str, MarkDefinition], scored: Set[int]
+) -> Iterator[Candidate]:
+    for clause in marked_clauses(passages, definitions):
+        passage, mark = clause.passage, clause.mark
+        if _in_table(passage, scored):
             continue
-        start, end = clip_head(passage.compact, 0, len(passage.compact), ITEM_REACH)
-        defined = meaning is Meaning.SUBSTANTIVE
+        if clause.meaning is Meaning.WEIGHTED or passage.zone in (Zone.CONTRACT, Zone.FORMS):
+            continue
+        start, end = clip_head(passage.compact, clause.start, clause.end, ITEM_REACH)
+        defined = clause.meaning is Meaning.SUBSTANTIVE
         why = (
             f"带“{mark}”的实质性条款，不满足即投标无效。"
             if defined
@@ -84,7 +100,7 @@ def _marked(passages: list[Passage], definitions: dict[str, MarkDefinition]) -> 
             Tab.HARD_REQUIREMENTS,
             passage.span(start, end),
             passage.compact[start:end],
-            f"{mark} {subject_of(passage.compact).title}",
+            f"{mark} {subject_of(passage.compact[clause.start : clause.end]).title}",
             why,
             "偏离表中逐条响应“无偏离”，并按要求附证明材料。",
             Priority.CRITICAL if defined else Priority.HIGH,
@@ -92,15 +108,22 @@ def _marked(passages: list[Passage], definitions: dict[str, MarkDefinition]) -> 
         )
 
 
-def _sentences(passage: Passage) -> Iterator[Candidate]:
+def _sentences(passage: Passage, *, only_fatal: bool = False) -> Iterator[Candidate]:
     for start, end in passage.sentences():
         sentence = passage.compact[start:end]
-        if len(sentence) < _LEAST or passage.is_heading or _excluded(sentence):
+        if (
+            len(sentence) < _LEAST
+            or passage.is_heading
+            or _excluded(sentence)
+            or _TABLE_HEAD.search(sentence)
+        ):
             continue
         form = passage.zone is Zone.FORMS
         if found := FATAL.search(sentence):
             weight = _fatal_weight(sentence, form=form)
             yield _sentence(passage, (start, end), found.span(), Priority.CRITICAL, weight)
+        elif only_fatal:
+            continue
         elif found := BINDING.search(sentence):
             weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 62
             yield _sentence(passage, (start, end), found.span(), Priority.HIGH, weight)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from backend.app.bidding.findings import Priority, Tab
-from backend.app.bidding.rules.marks import MarkDefinition, Meaning, marked_passages
+from backend.app.bidding.rules.marks import MarkDefinition, MarkedClause, Meaning, marked_clauses
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
 from backend.app.bidding.rules.zones import Zone
@@ -99,9 +99,9 @@ _WORK_CONTRACT = re.compile(
 def find_technical_requirements(
     passages: list[Passage], definitions: dict[str, MarkDefinition]
 ) -> Iterator[Candidate]:
-    for passage, mark, meaning in marked_passages(passages, definitions):
-        if passage.zone in (Zone.REQUIREMENTS, Zone.OTHER, Zone.NOTICE, Zone.CONTRACT):
-            yield _marked(passage, mark, meaning)
+    for clause in marked_clauses(passages, definitions):
+        if clause.passage.zone in (Zone.REQUIREMENTS, Zone.OTHER, Zone.NOTICE, Zone.CONTRACT):
+            yield _marked(clause)
     for passage in passages:
         if _describes_work(passage) and not passage.is_heading:
             yield from _clauses(passage)
@@ -113,8 +113,9 @@ def _describes_work(passage: Passage) -> bool:
     return passage.zone is Zone.CONTRACT and _WORK_CONTRACT.search(passage.section) is not None
 
 
-def _marked(passage: Passage, mark: str, meaning: Meaning) -> Candidate:
-    start, end = clip_head(passage.compact, 0, len(passage.compact), 80)
+def _marked(clause: MarkedClause) -> Candidate:
+    passage, mark, meaning = clause.passage, clause.mark, clause.meaning
+    start, end = clip_head(passage.compact, clause.start, clause.end, 80)
     substantive = meaning is Meaning.SUBSTANTIVE
     consequence = "不满足即投标无效" if substantive else "不满足通常失分"
     return Candidate(

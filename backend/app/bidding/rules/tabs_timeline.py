@@ -13,7 +13,7 @@ from backend.app.bidding.rules.values import find_dates, find_durations
 from backend.app.bidding.rules.zones import Zone
 
 _HINT = re.compile(
-    r"20\d\d|[〇○零二][〇○零一二三四五六七八九]{2,3}年|\d(?:个?[工日天月年小分])"
+    r"20\d\d|[〇○零二][〇○零一二三四五六七八九OoＯ0]{2,3}年|\d(?:个?[工日天月年小分])"
     r"|[一二三四五六七八九十](?:个?[工日天月年小])|截止"
 )
 _SHORT_PERIOD = re.compile(r"\d{1,3}(?:分钟|小时)|截止(?:时间|日期|期)?(?:之)?前")

@@ -6,6 +6,7 @@ Time stands still unless a test moves it (`world.later(seconds)`), so that nothi
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -146,6 +147,12 @@ class World:
 
     def status(self, task_id: int) -> str:
         return str(self.row(task_id).status)
+
+    def statuses(self, task_ids: Sequence[int]) -> Counter[str]:
+        """How many are in which state, all seen at one moment."""
+        with self.database.read() as conn:
+            found = select(TASKS.c.status).where(TASKS.c.id.in_(task_ids))
+            return Counter(conn.execute(found).scalars())
 
     def events(self, task_id: int) -> list[str]:
         with self.database.read() as conn:

@@ -32,8 +32,11 @@ T = TypeVar("T")
 # PostgreSQL: a statement that hangs must not hold a worker; waiting for the claim lock is a lock wait.
 # A plan that was cached while a queue's tables were small would be kept while they grow (a look then read
 # every task once for each user); foreign-key checks are such plans, too. Planning each time costs less.
+# Who is frozen inside a transaction (SIGSTOP, a paused machine) may hold the claim lock: the server ends it
+# before those who wait for that lock give up.
 _PG_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=15000 -c plan_cache_mode=force_custom_plan"
+    " -c idle_in_transaction_session_timeout=10000"
 )
 _SQLITE_BUSY_MS = 20_000
 

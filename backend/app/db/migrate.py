@@ -81,6 +81,7 @@ def _on_postgresql(conn: Connection, target: str, how: object) -> tuple[str | No
     with conn.begin():
         conn.execute(text("SET LOCAL lock_timeout = '120s'"))
         conn.execute(text("SET LOCAL statement_timeout = 0"))
+        conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         before = current(conn)
         _run(conn, target, how)

@@ -166,6 +166,29 @@ async def test_while_sqlite_is_held_reads_go_on_and_writes_end_as_a_503(sqlite_u
 
 
 @pytest.mark.postgres
+def test_whoever_is_frozen_with_the_claim_lock_in_hand_stops_the_others_for_a_moment_only(
+    postgres_url: str,
+) -> None:
+    """SIGSTOP between two statements: the server rolls back, which the thawed one takes for an outage."""
+    frozen, other = Database(postgres_url), World(Database(postgres_url))
+    task_id = other.submit(other.user())
+    with pytest.raises(Exception) as caught, frozen.write() as conn:  # noqa: PT012
+        conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = '0.3s'"))
+        queue.claim(conn, "frozen", limit=1, cap=1, types=("noop",), lease_seconds=20, now=other.now)
+
+        assert [task.id for task in other.claim("other")] == [task_id]  # waits for the lock, then has it
+        queue.claim(conn, "frozen", limit=1, cap=1, types=("noop",), lease_seconds=20, now=other.now)
+
+    assert is_outage(caught.value)
+    assert other.row(task_id).worker_id == "other"
+    with frozen.read() as conn:
+        shown = conn.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+    assert shown == "10s"  # less than the 15 s that others wait for a lock
+    frozen.dispose()
+    other.database.dispose()
+
+
+@pytest.mark.postgres
 async def test_a_postgresql_that_is_not_there_is_a_503() -> None:
     shared = AsyncDatabase("postgresql://sa@127.0.0.1:1/nothing")
     for run in (shared.row, shared.read, shared.write):

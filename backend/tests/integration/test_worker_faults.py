@@ -27,7 +27,7 @@ def _world(url: str) -> World:
 
 def _all_completed(world: World, ids: list[int], workers: Workers, *, restarted: bool = False) -> None:
     """Each task once, by the database and by the handlers' own record."""
-    assert Counter(world.status(task_id) for task_id in ids) == {"completed": len(ids)}
+    assert world.statuses(ids) == {"completed": len(ids)}
     assert all(world.events(task_id).count("task_completed") == 1 for task_id in ids)
     done = Counter(line["task"] for line in workers.recorded("done"))
     assert set(done) == set(ids)
@@ -78,7 +78,7 @@ def test_sqlite_held_by_another_writer_beyond_the_lease_loses_and_doubles_nothin
         started = [workers.start(), workers.start()]
         time.sleep(2.5)  # both are steady: they may sweep
         ids = world.submit_many(world.user(), 30, task_type="sleep", payload={"seconds": 0.8})
-        until(lambda: Counter(world.status(task_id) for task_id in ids)["running"] == 30)
+        until(lambda: world.statuses(ids)["running"] == 30)
         with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert all(world.status(task_id) == "running" for task_id in ids)  # readers go on

@@ -43,10 +43,6 @@ def quiet(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[World, Workers]]:
     database.dispose()
 
 
-def statuses(world: World, ids: list[int]) -> Counter[str]:
-    return Counter(world.status(task_id) for task_id in ids)
-
-
 def sleeping(world: World, count: int, seconds: float, user: int | None = None) -> list[int]:
     about = {"task_type": "sleep", "payload": {"seconds": seconds}}
     return world.submit_many(world.user() if user is None else user, count, **about)
@@ -56,14 +52,14 @@ def test_a_killed_workers_tasks_run_again_on_another_within_seconds(live: World,
     first, second = workers.start(), workers.start()
     second.freeze()  # so that the first gets them all
     ids = sleeping(live, 8, 0.8)
-    until(lambda: statuses(live, ids) == {"running": 8})
+    until(lambda: live.statuses(ids) == {"running": 8})
     second.thaw()
 
     first.kill()
     recovery = until(lambda: all(live.row(i).attempt == 2 for i in ids), 10)
 
     assert recovery < 3
-    until(lambda: statuses(live, ids) == {"completed": 8})
+    until(lambda: live.statuses(ids) == {"completed": 8})
     assert all(live.attempts(task_id) == ["lost", "completed"] for task_id in ids)
     assert Counter(line["task"] for line in workers.recorded("done")) == dict.fromkeys(ids, 1)
 
@@ -75,10 +71,10 @@ def test_a_frozen_workers_late_reports_are_refused_and_counted(live: World, work
     other.freeze()  # so that the first gets the tasks
     first = workers.start()
     ids = sleeping(live, 3, 0.7)
-    until(lambda: statuses(live, ids) == {"running": 3})
+    until(lambda: live.statuses(ids) == {"running": 3})
     first.freeze()
     other.thaw()
-    until(lambda: statuses(live, ids) == {"completed": 3}, 15)
+    until(lambda: live.statuses(ids) == {"completed": 3}, 15)
     before = live.everything()["tasks"]
 
     first.thaw()
@@ -121,7 +117,7 @@ def test_a_task_that_kills_its_workers_is_poisoned_and_the_innocent_complete(
     survivor = workers.start()  # the third death happens beside this one
 
     until(lambda: live.status(killer) == "failed", 20)
-    until(lambda: statuses(live, beside + others) == {"completed": 6}, 20)
+    until(lambda: live.statuses(beside + others) == {"completed": 6}, 20)
 
     row = live.row(killer)
     assert (row.error_code, row.attempt, row.retry_count) == ("poisoned", 3, 0)
@@ -136,7 +132,7 @@ def test_a_cancel_is_heard_within_two_seconds(live: World, workers: Workers) -> 
     worker = workers.start()
     user = live.user()
     ids = sleeping(live, 3, 30, user)
-    until(lambda: statuses(live, ids) == {"running": 3})
+    until(lambda: live.statuses(ids) == {"running": 3})
 
     for task_id in ids:
         assert live.write(queue.cancel, user, task_id)
@@ -144,7 +140,7 @@ def test_a_cancel_is_heard_within_two_seconds(live: World, workers: Workers) -> 
     until(lambda: len(worker.lines("task_lost")) == 3, 2)
     worker.send(signal.SIGTERM)
     assert worker.ended(3) == 0
-    assert statuses(live, ids) == {"cancelled": 3}
+    assert live.statuses(ids) == {"cancelled": 3}
 
 
 def test_an_idle_worker_stops_at_once_when_told(quiet: tuple[World, Workers]) -> None:
@@ -163,15 +159,15 @@ def test_a_busy_worker_lets_short_work_end_and_hands_the_rest_back(quiet: tuple[
     world, workers = quiet
     worker = workers.start(shutdown_grace=1.0)
     short, long = sleeping(world, 2, 0.6), sleeping(world, 2, 60)
-    until(lambda: statuses(world, short + long) == {"running": 4})
+    until(lambda: world.statuses(short + long) == {"running": 4})
 
     worker.send(signal.SIGTERM)
     late = sleeping(world, 1, 0)
 
     assert worker.ended(6) == 0
-    assert statuses(world, short) == {"completed": 2}
-    assert statuses(world, long) == {"pending": 2}
-    assert statuses(world, late) == {"pending": 1}  # nothing new is claimed
+    assert world.statuses(short) == {"completed": 2}
+    assert world.statuses(long) == {"pending": 2}
+    assert world.statuses(late) == {"pending": 1}  # nothing new is claimed
     for task_id in long:
         row = world.row(task_id)
         assert (row.retry_count, row.crash_count) == (0, 0)
@@ -182,15 +178,15 @@ def test_a_second_signal_hands_back_at_once(quiet: tuple[World, Workers]) -> Non
     world, workers = quiet
     worker = workers.start(shutdown_grace=60)
     ids = sleeping(world, 2, 60)
-    until(lambda: statuses(world, ids) == {"running": 2})
+    until(lambda: world.statuses(ids) == {"running": 2})
     worker.send(signal.SIGTERM)
     time.sleep(0.5)
-    assert worker.is_running and statuses(world, ids) == {"running": 2}
+    assert worker.is_running and world.statuses(ids) == {"running": 2}
 
     worker.send(signal.SIGTERM)
 
     assert worker.ended(3) == 0
-    assert statuses(world, ids) == {"pending": 2}
+    assert world.statuses(ids) == {"pending": 2}
 
 
 def test_one_worker_runs_no_more_at_once_than_it_may_and_refills(quiet: tuple[World, Workers]) -> None:
@@ -199,9 +195,9 @@ def test_one_worker_runs_no_more_at_once_than_it_may_and_refills(quiet: tuple[Wo
     ids = sleeping(world, 9, 0.3)
 
     most, began = 0, time.monotonic()
-    while statuses(world, ids) != {"completed": 9}:
+    while world.statuses(ids) != {"completed": 9}:
         assert time.monotonic() - began < 10
-        most = max(most, statuses(world, ids)["running"])
+        most = max(most, world.statuses(ids)["running"])
 
     assert most == 3
 

@@ -83,6 +83,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         for path in made["paths"].values():
             for operation in path.values():
                 _only_problems(operation)
+                # FastAPI's own summary is the function's name; readers of /docs speak Chinese.
+                operation["summary"] = operation["description"].split("。")[0]
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         app.openapi_schema = made

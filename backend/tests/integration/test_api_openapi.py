@@ -107,6 +107,7 @@ async def test_every_operation_says_what_it_does_and_how_it_fails(sqlite_api: Ap
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
             assert operation["description"], (method, path)
+            assert re.search("[一-鿿]", operation["summary"]), (method, path)
             for status, answer in operation["responses"].items():
                 if status >= "400" and not path.startswith("/health"):
                     assert list(answer["content"]) == ["application/problem+json"], (method, path, status)

@@ -1,9 +1,12 @@
-"""Documents for the tests of the rules: a text with one block per line, and tables given as rows."""
+"""Documents for the tests of the rules: a text with one block per line, and tables given as rows; and short
+ways to see what the rules found in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backend.app.bidding.findings import Finding, Tab
+from backend.app.bidding.rules.tabs import find_items, read
 from backend.app.documents.canonical import Block, BlockKind, Cell, Document, Page
 
 
@@ -45,3 +48,19 @@ def mixed(parts: Sequence[str | Sequence[Sequence[str]]], *, pages: bool = False
     text = "".join(pieces)
     page = (Page(1, 595.0, 842.0, 0, len(text)),) if pages else ()
     return Document(text, tuple(blocks), page)
+
+
+def found(document: Document, tab: Tab) -> list[str]:
+    return [quote(document, finding) for finding in findings(document, tab)]
+
+
+def findings(document: Document, tab: Tab) -> list[Finding]:
+    return [f for f in find_items(document, read(document)) if f.tab is tab]
+
+
+def quote(document: Document, finding: Finding) -> str:
+    return document.text[finding.span.start : finding.span.end]
+
+
+def any_has(quotes: list[str], words: str) -> bool:
+    return any(words in "".join(q.split()) for q in quotes)

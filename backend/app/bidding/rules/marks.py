@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.app.bidding.findings import Span
-from backend.app.bidding.rules.passages import Passage
+from backend.app.bidding.rules.passages import Passage, same_row
 
 # □ ☑ ■ √ are choices, ◆ ● mostly bullets: a meaning for them has to be defined in the document.
 MARKS = "★☆▲△※*#◆●"
@@ -158,16 +158,8 @@ def _mark_of_row(passages: list[Passage], passage: Passage) -> str | None:
         return found.group("mark")
     for step in (-1, 1):
         at = passage.index + step
-        while 0 <= at < len(passages) and _same_row(passages[at], passage):
+        while 0 <= at < len(passages) and same_row(passages[at].cell, passage.cell):
             if _MARK.fullmatch(passages[at].compact):
                 return passages[at].compact
             at += step
     return None
-
-
-def _same_row(one: Passage, other: Passage) -> bool:
-    return (
-        one.cell is not None
-        and other.cell is not None
-        and (one.cell.table, one.cell.row) == (other.cell.table, other.cell.row)
-    )

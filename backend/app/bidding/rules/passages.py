@@ -118,10 +118,10 @@ def split_passages(document: Document) -> list[Passage]:
 def _row_end(lines: list[_Line], at: int) -> int | None:
     """Where a short table row ends that reads as one: label, value, remark; None for anything else."""
     first = lines[at].block.cell
-    if first is None or (at and _same_row(lines[at - 1].block.cell, first)):
+    if first is None or (at and same_row(lines[at - 1].block.cell, first)):
         return None
     until, cells, length = at, set[int](), 0
-    while until < len(lines) and _same_row(lines[until].block.cell, first):
+    while until < len(lines) and same_row(lines[until].block.cell, first):
         cell = lines[until].block.cell
         cells.add(cell.col if cell else 0)
         length += len(lines[until].text)
@@ -129,7 +129,8 @@ def _row_end(lines: list[_Line], at: int) -> int | None:
     return until if len(cells) > 1 and length <= _SHORT_ROW else None
 
 
-def _same_row(one: Cell | None, other: Cell | None) -> bool:
+def same_row(one: Cell | None, other: Cell | None) -> bool:
+    """Whether both are cells of one row of one table."""
     return one is not None and other is not None and (one.table, one.row) == (other.table, other.row)
 
 
@@ -251,7 +252,7 @@ def _label(before: list[Passage], cell: Cell | None) -> str:
         return above[:-1] if above[-1] == "：" and len(above) <= _SHORT_LABEL else ""
     parts: list[str] = []
     for passage in reversed(before[-4:]):
-        if not _same_row(passage.cell, cell):
+        if not same_row(passage.cell, cell):
             break
         if passage.cell is not None and cell is not None and passage.cell.col != cell.col:
             parts.append(passage.compact)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.app.bidding.findings import Fact
-from backend.app.bidding.rules.passages import Passage, split_passages
+from backend.app.bidding.rules.passages import Passage, same_row, split_passages
 from backend.app.bidding.rules.zones import Zone
-from backend.app.documents.canonical import BlockKind, Cell, Document
+from backend.app.documents.canonical import BlockKind, Document
 
 _LABEL_LENGTH = 40
 _TITLE_LENGTH = 20
@@ -287,7 +287,3 @@ def _row_labels(document: Document) -> dict[tuple[int, int, int], str]:
 
 def _joined(parts: list[tuple[int, str]]) -> str:
     return "：".join(words for _, words in parts if not _NUMBER_CELL.fullmatch(words))
-
-
-def same_row(one: Cell | None, other: Cell | None) -> bool:
-    return one is not None and other is not None and (one.table, one.row) == (other.table, other.row)

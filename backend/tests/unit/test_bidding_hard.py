@@ -215,3 +215,20 @@ def test_the_head_row_of_a_table_and_a_heading_ask_for_nothing() -> None:
     assert any_has(quotes, "食品经营许可证")
     assert not any_has(quotes, "特定资格要求") and not any_has(quotes, "政府采购政策")
     assert not any_has(quotes, "拒收情形")
+
+
+@pytest.mark.parametrize("consequence", ["否则其投标将被认定为投标无效", "一经发现，其投标无效"])
+def test_a_consequence_is_quoted_with_the_sentence_that_it_goes_back_to(consequence: str) -> None:
+    document = lines(f"第二章 投标人须知\n3.2 投标人之间不得相互协商报价。{consequence}。")
+
+    quotes = found(document, Tab.HARD_REQUIREMENTS)
+
+    assert [quote for quote in quotes if consequence in quote] == [
+        f"3.2 投标人之间不得相互协商报价。{consequence}。"
+    ]
+
+
+def test_what_is_not_given_back_is_not_refused() -> None:
+    document = lines("第二章 投标人须知\n13.5 已提交的投标担保函不予退回。")
+
+    assert found(document, Tab.HARD_REQUIREMENTS) == []

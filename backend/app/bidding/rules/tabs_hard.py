@@ -34,6 +34,9 @@ _MANDATORY = re.compile(
     r"必须|须(?!知)|应当?(?!急|用)|不得|禁止|严禁|需(?!求|要)|只(?:能|允许)|仅(?:限|允许)|不接受|不允许"
 )
 # "标项：主要品目：验收质量标准：拒收情形": short cells side by side say what stands below them.
+_GOES_BACK = re.compile(
+    r"(?:否则|不然|一经|违者|违反者|违反(?:上述|本)|如有?违反|有(?:上述|此类)|上述|以上|该(?:行为|情形))"
+)
 _TABLE_HEAD = re.compile(r"^(?:[^：。；，]{1,10}：){2,}[^：。；，]{1,10}$")
 _REJECTS = re.compile(r"作为无效|应当否决其|将其作|认定[^。；]{0,16}(?:低于成本|无效)")
 
@@ -121,18 +124,29 @@ def _sentences(passage: Passage, *, only_fatal: bool = False) -> Iterator[Candid
         form = passage.zone is Zone.FORMS
         if found := FATAL.search(sentence):
             weight = _fatal_weight(sentence, form=form)
-            yield _sentence(passage, (start, end), found.span(), Priority.CRITICAL, weight)
+            match = (start + found.start(), start + found.end())
+            whole = (_condition_start(passage, start, sentence), end)
+            yield _sentence(passage, whole, match, Priority.CRITICAL, weight)
         elif only_fatal:
             continue
         elif found := BINDING.search(sentence):
             weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 62
-            yield _sentence(passage, (start, end), found.span(), Priority.HIGH, weight)
+            match = (start + found.start(), start + found.end())
+            yield _sentence(passage, (start, end), match, Priority.HIGH, weight)
         elif (
             passage.zone in (Zone.NOTICE, Zone.INSTRUCTIONS)
             and _MANDATORY.search(sentence)
             and (found := QUALIFICATION.search(sentence))
         ):
-            yield _sentence(passage, (start, end), found.span(), Priority.HIGH, 50)
+            match = (start + found.start(), start + found.end())
+            yield _sentence(passage, (start, end), match, Priority.HIGH, 50)
+
+
+def _condition_start(passage: Passage, start: int, sentence: str) -> int:
+    """Where the condition begins: "否则其投标无效" says nothing without the sentence before."""
+    if not _GOES_BACK.match(sentence):
+        return start
+    return next((low for low, high in passage.sentences() if high == start), start)
 
 
 def _fatal_weight(sentence: str, *, form: bool) -> float:
@@ -155,8 +169,7 @@ def _excluded(sentence: str) -> bool:
 def _sentence(
     passage: Passage, sentence: tuple[int, int], match: tuple[int, int], priority: Priority, weight: float
 ) -> Candidate:
-    absolute = (sentence[0] + match[0], sentence[0] + match[1])
-    start, end = clip(passage.compact, sentence, absolute, _REACH)
+    start, end = clip(passage.compact, sentence, match, _REACH)
     text = passage.compact[start:end]
     subject = subject_of(text)
     fatal = priority is Priority.CRITICAL

@@ -109,6 +109,15 @@ def test_how_to_hand_in_is_found(words: str) -> None:
     assert any_has(found(document, Tab.SUBMISSION_FORMAT), words)
 
 
+def test_papers_that_the_service_is_about_are_not_those_of_the_bid() -> None:
+    document = lines(
+        "第三章 采购需求\n协助科室收集、整理、装订纸质材料。\n人员须能使用办公软件（Word、Excel）。\n"
+        "投标人应提交样品，样品于截止时间前送至采购人处。"
+    )
+
+    assert found(document, Tab.SUBMISSION_FORMAT) == ["投标人应提交样品，样品于截止时间前送至采购人处。"]
+
+
 # --- 技术要求
 
 

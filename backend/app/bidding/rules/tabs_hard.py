@@ -33,10 +33,11 @@ _CONSORTIUM_RULES = re.compile(r"联合体(?:应|必须|各方|中标|成员|协
 _MANDATORY = re.compile(
     r"必须|须(?!知)|应当?(?!急|用)|不得|禁止|严禁|需(?!求|要)|只(?:能|允许)|仅(?:限|允许)|不接受|不允许"
 )
-# "标项：主要品目：验收质量标准：拒收情形": short cells side by side say what stands below them.
+# A sentence that begins so gives the consequence of the one before.
 _GOES_BACK = re.compile(
     r"(?:否则|不然|一经|违者|违反者|违反(?:上述|本)|如有?违反|有(?:上述|此类)|上述|以上|该(?:行为|情形))"
 )
+# "标项：主要品目：验收质量标准：拒收情形": short cells side by side say what stands below them.
 _TABLE_HEAD = re.compile(r"^(?:[^：。；，]{1,10}：){2,}[^：。；，]{1,10}$")
 _REJECTS = re.compile(r"作为无效|应当否决其|将其作|认定[^。；]{0,16}(?:低于成本|无效)")
 

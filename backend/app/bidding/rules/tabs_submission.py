@@ -248,6 +248,7 @@ RULES = (
     *(replace(rule, zones=_WHERE, avoid=_PROOF if rule.title == _SEALS else _NOT_HERE) for rule in _RULES),
     _SHOWN,
 )
+_ABOUT_BIDS = re.compile(r"投标|响应|应答|谈判|磋商|报价|标书|样品|演示|递交|密封|正本|副本|封面")
 _PLACE = re.compile(r"(?:[（(]?[\d一二三四五六七八九十]{1,2}[）)、.]?)?(?:地点|地址)：")
 _HANDS_IN = re.compile(r"递交|提交|截止|开标|投标(?:时间|地点)|响应文件")
 _PLACE_RULES = (
@@ -268,5 +269,8 @@ def find_submission_format(passages: list[Passage]) -> Iterator[Candidate]:
             continue
         if _PLACE.match(passage.compact) and _HANDS_IN.search(passage.section):
             yield from scan(passage, Tab.SUBMISSION_FORMAT, _PLACE_RULES)
-        else:
-            yield from scan(passage, Tab.SUBMISSION_FORMAT, RULES)
+            continue
+        for candidate in scan(passage, Tab.SUBMISSION_FORMAT, RULES):
+            # The work to be done may be binding papers or writing Word files, too.
+            if passage.zone is not Zone.REQUIREMENTS or _ABOUT_BIDS.search(candidate.compact):
+                yield candidate

@@ -51,7 +51,7 @@ class Regime(StrEnum):
 
     GOVERNMENT = "government"  # 政府采购
     MANDATORY = "mandatory"  # 依法必须招标
-    ENTERPRISE = "enterprise"  # 企业自愿采购
+    ENTERPRISE = "enterprise"  # 企业自愿采购, and a public body's purchase below the threshold
     UNKNOWN = "unknown"
 
 

@@ -10,7 +10,7 @@ from backend.app.bidding.findings import Analysis, Fact, Priority, Regime, Tab, 
 _REGIMES = {
     Regime.GOVERNMENT: "政府采购项目",
     Regime.MANDATORY: "依法必须招标项目",
-    Regime.ENTERPRISE: "企业采购项目",
+    Regime.ENTERPRISE: "企业或单位自行采购项目",
 }
 _LONGEST = 60  # characters of one fact
 

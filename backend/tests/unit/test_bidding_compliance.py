@@ -230,6 +230,33 @@ def test_every_rule_has_an_id_of_its_own_and_only_the_consultation_rests_on_unve
     assert all(s.since <= date(2025, 12, 31) for rule in statutes.RULES for s in rule.laws.values())
 
 
+NEGOTIATION = replace(OPEN, procedure=Procedure.NEGOTIATION)
+CONSULTATION = replace(OPEN, procedure=Procedure.CONSULTATION)
+THREE_DAYS = {"document_sale_start": "2031-03-04", "document_sale_end": "2031-03-06"}  # Tuesday to Thursday
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [(OPEN, Verdict.VIOLATION), (CONSULTATION, Verdict.WARNING), (NEGOTIATION, Verdict.UNKNOWN)],
+    ids=["tender", "consultation", "negotiation"],
+)
+def test_five_working_days_bind_tenders_only(setting: Setting, expected: Verdict) -> None:
+    """Article 31 speaks of 招标文件; the rules of the other procedures are hints."""
+    found = check("document_sale_period", THREE_DAYS, setting=setting)
+
+    assert found is not None
+    assert found.verdict is expected
+    assert bool(found.law) is (setting is OPEN)
+    assert ("只约束招标" in found.detail) is (setting is not OPEN)
+
+
+def test_what_order_87_says_of_tenders_is_no_pass_for_a_negotiation() -> None:
+    validity = {"bid_validity_days": 90}
+
+    assert verdict("bid_validity_stated", validity) is Verdict.PASS
+    assert verdict("bid_validity_stated", validity, setting=NEGOTIATION) is Verdict.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("text", "purchaser", "regime"),
     [
@@ -245,6 +272,12 @@ def test_every_rule_has_an_id_of_its_own_and_only_the_consultation_rests_on_unve
         ),
         ("第一章 公告\n本次为企业自主采购，参照招标投标法执行。", "某某科技有限公司", Regime.ENTERPRISE),
         ("第一章 公告\n根据《政府采购法》有关规定编制本文件。", "某某银行股份有限公司", Regime.ENTERPRISE),
+        (
+            "第一章 公告\n本次采购属于政府采购限额标准以下的自行采购项目。\n政府采购失信名单。\n符合政府采购法。",
+            "某某医学院附属医院",
+            Regime.ENTERPRISE,
+        ),
+        ("第一章 院内询价公告\n满足政府采购法第二十二条。\n政府采购网。", "某某医院", Regime.ENTERPRISE),
         ("第一章 公告\n欢迎参加。", None, Regime.UNKNOWN),
         (
             "第一章 公告\n军队采购网注册。\n军队采购活动。\n军队采购名单。\n符合政府采购法。\n财政资金。",

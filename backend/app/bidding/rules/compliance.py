@@ -64,6 +64,8 @@ def judge(
 ) -> ComplianceCheck:
     """The verdict that the regime and the state of the law allow."""
     statute = rule.laws.get(case.setting.regime)
+    if rule.tenders_only and not case.setting.procedure.is_tender:
+        statute = None
     issued = case.day("document_sale_start") or case.day("bid_deadline")
     in_force = statute is not None and (issued is None or issued >= statute.since)
     if statute is not None and statute.verified and in_force:
@@ -79,6 +81,8 @@ def judge(
 def _why_hint(case: Case, rule: Rule, *, in_force: bool) -> str:
     if not rule.laws:
         return ""
+    if rule.tenders_only and case.setting.procedure.is_other:
+        return "（该条文只约束招标，仅作提示）"
     if rule.laws.get(case.setting.regime) is not None:
         return "（条文待核对，仅作提示）" if in_force else "（条文在本项目发布后施行，仅作提示）"
     if case.setting.regime is Regime.UNKNOWN:
@@ -93,7 +97,7 @@ def hint(rule: Rule, verdict: Verdict, detail: str, evidence: tuple[Span, ...] =
 _REGIME_NAMES = {
     Regime.GOVERNMENT: "政府采购（政府采购法）",
     Regime.MANDATORY: "依法必须招标（招标投标法）",
-    Regime.ENTERPRISE: "企业自愿采购（两法不强制适用，仅作提示）",
+    Regime.ENTERPRISE: "企业或单位自行采购（两法不强制适用，仅作提示）",
 }
 
 
@@ -127,9 +131,14 @@ def check_sale_period(case: Case) -> ComplianceCheck | None:
     days = (end - start).days + 1
     working = sum((start + timedelta(n)).weekday() < 5 for n in range(days))
     detail = f"{start} 至 {end}，共 {days} 日，其中周一至周五 {working} 天（未扣除法定节假日）。"
-    broken = working < 5 if case.setting.regime is Regime.GOVERNMENT else days < 5
+    broken = days < 5 if case.setting.regime is Regime.MANDATORY else working < _least_working_days(case)
     evidence = case.sources("document_sale_start", "document_sale_end")
     return judge(case, statutes.SALE_PERIOD, detail, broken=broken, evidence=evidence)
+
+
+def _least_working_days(case: Case) -> int:
+    """Five for tenders and consultations; three for 谈判 and 询价 (财政部令第74号, not verified: hints)."""
+    return 3 if case.setting.procedure in (Procedure.NEGOTIATION, Procedure.INQUIRY) else 5
 
 
 def check_bid_bond(case: Case) -> ComplianceCheck | None:

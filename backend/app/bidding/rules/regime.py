@@ -24,6 +24,11 @@ class Procedure(StrEnum):
     def is_tender(self) -> bool:
         return self in (Procedure.OPEN_TENDER, Procedure.INVITED_TENDER)
 
+    @property
+    def is_other(self) -> bool:
+        """Known to be no tender."""
+        return not self.is_tender and self is not Procedure.UNKNOWN
+
 
 class Purchase(StrEnum):
     GOODS = "goods"
@@ -94,6 +99,11 @@ _SIGNS: tuple[tuple[Regime, float, re.Pattern[str]], ...] = (
         ),
     ),
 )
+# A public body's purchase that the procurement law leaves to its own rules.
+_BELOW_THRESHOLD = re.compile(
+    r"限额标准?以下|不属于政府采购|非政府采购|(?:属于|为)(?:本?[院校单位]{1,2}内?|自行|零星|分散)采购(?:项目)?[，。；]"
+    r"|[院校]内(?:询价|比选|议价|采购公告|竞价|谈判|磋商)"
+)
 _ENOUGH = 4.0
 _MOST = 8  # one sign said fifty times is not stronger than said eight times
 _LEAD = 1.3  # times the runner-up
@@ -129,6 +139,8 @@ def read_setting(passages: list[Passage], purchaser: str | None = None) -> Setti
 def _regime(passages: list[Passage], purchaser: str) -> tuple[Regime, str, tuple[Span, ...]]:
     if sum(1 for p in passages if _MILITARY.search(p.compact)) >= _MILITARY_MENTIONS:
         return Regime.UNKNOWN, "文件属军队采购，政府采购法与招标投标法均不直接适用", ()
+    if own := _by_own_rules(passages):
+        return Regime.ENTERPRISE, "文件写明属于限额以下或单位自行组织的采购", own
     scores = dict.fromkeys((Regime.GOVERNMENT, Regime.MANDATORY, Regime.ENTERPRISE), 0.0)
     quotes: dict[Regime, list[tuple[float, Span]]] = {regime: [] for regime in scores}
     for regime, worth, pattern in _SIGNS:
@@ -152,6 +164,17 @@ def _regime(passages: list[Passage], purchaser: str) -> tuple[Regime, str, tuple
         return Regime.UNKNOWN, "文件没有写明适用的法律制度", ()
     spans = tuple(span for _, span in sorted(quotes[best], key=lambda q: (-q[0], q[1].start))[:3])
     return best, _REASONS[best], spans
+
+
+def _by_own_rules(passages: list[Passage]) -> tuple[Span, ...]:
+    """Where the notice says that the purchase is below the threshold or the body's own matter."""
+    told = [
+        passage.span(*found.span())
+        for passage in passages
+        if passage.zone in (Zone.NOTICE, Zone.OTHER, Zone.INSTRUCTIONS)
+        and (found := _BELOW_THRESHOLD.search(passage.compact))
+    ]
+    return tuple(told[:3])
 
 
 _REASONS = {

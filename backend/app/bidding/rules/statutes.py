@@ -29,11 +29,15 @@ class Statute:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One check. `laws`: which article binds under which regime; no entry = it does not bind there."""
+    """One check. `laws`: which article binds under which regime; no entry = it does not bind there.
+
+    `tenders_only`: the article speaks of tenders; under 磋商, 谈判, 询价 and 比选 it does not bind.
+    """
 
     id: str
     title: str
     laws: dict[Regime, Statute]
+    tenders_only: bool = False
 
 
 _TENDER_LAW = "中华人民共和国招标投标法"
@@ -80,6 +84,7 @@ SALE_PERIOD = Rule(
     "document_sale_period",
     "文件发售/提供期限",
     {G: _purchase_rules("第三十一条"), B: _tender_rules("第十六条")},
+    tenders_only=True,
 )
 BID_BOND_CAP = Rule(
     "bid_bond_cap", "投标保证金不超过 2%", {G: _purchase_rules("第三十三条"), B: _tender_rules("第二十六条")}
@@ -90,7 +95,10 @@ PERFORMANCE_BOND_CAP = Rule(
     {G: _purchase_rules("第四十八条"), B: _tender_rules("第五十八条")},
 )
 BID_VALIDITY = Rule(
-    "bid_validity_stated", "载明投标有效期", {G: _order_87("第二十条"), B: _tender_rules("第二十五条")}
+    "bid_validity_stated",
+    "载明投标有效期",
+    {G: _order_87("第二十条"), B: _tender_rules("第二十五条")},
+    tenders_only=True,
 )
 BUDGET_DISCLOSED = Rule("budget_disclosed", "公开采购预算金额", {G: _purchase_rules("第三十条")})
 OPENING_TIME = Rule(
@@ -98,7 +106,9 @@ OPENING_TIME = Rule(
     "开标时间与投标截止时间一致",
     {G: _order_87("第三十九条"), B: _tender_law("第三十四条")},
 )
-SCORE_TOTAL = Rule("score_total", "评分项分值合计为 100 分", {G: _purchase_rules("第三十四条")})
+SCORE_TOTAL = Rule(
+    "score_total", "评分项分值合计为 100 分", {G: _purchase_rules("第三十四条")}, tenders_only=True
+)
 PRICE_WEIGHT = Rule(
     "price_weight", "价格分权重（货物不低于 30%，服务不低于 10%）", {G: _order_87("第五十五条")}
 )

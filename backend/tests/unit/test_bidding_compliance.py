@@ -199,10 +199,36 @@ def test_the_contract_is_signed_within_thirty_days(days: str, expected: Verdict)
     assert verdict("contract_signing_period", {}, text=text) is expected
 
 
-def test_a_challenge_period_shorter_than_seven_days_is_a_violation() -> None:
-    text = "第二章 须知\n供应商认为权益受到损害的，应在知道之日起三个工作日内提出质疑。"
+@pytest.mark.parametrize(
+    ("days", "expected"), [("15", Verdict.PASS), ("20", Verdict.UNKNOWN), ("25", Verdict.VIOLATION)]
+)
+def test_working_days_to_sign_are_judged_only_where_no_holiday_decides(days: str, expected: Verdict) -> None:
+    text = f"第二章 须知\n中标人应在中标通知书发出之日起{days}个工作日内与采购人签订合同。"
 
-    assert verdict("challenge_period", {}, text=text) is Verdict.VIOLATION
+    assert verdict("contract_signing_period", {}, text=text) is expected
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ("三个工作日", Verdict.VIOLATION),
+        ("7个工作日", Verdict.PASS),
+        ("7日", Verdict.VIOLATION),  # seven days hold five working days
+        ("十日", Verdict.UNKNOWN),
+    ],
+)
+def test_a_challenge_period_shorter_than_seven_working_days_is_a_violation(
+    period: str, expected: Verdict
+) -> None:
+    text = f"第二章 须知\n供应商认为权益受到损害的，应在知道之日起{period}内提出质疑。"
+
+    assert verdict("challenge_period", {}, text=text) is expected
+
+
+def test_the_time_to_answer_a_challenge_is_not_the_time_to_raise_it() -> None:
+    text = "第二章 须知\n采购人应在收到供应商的书面质疑之日起5个工作日内作出答复。"
+
+    assert check("challenge_period", {}, text=text) is None
 
 
 def test_company_size_as_a_condition_is_a_hint_with_its_quote() -> None:
@@ -250,6 +276,20 @@ def test_five_working_days_bind_tenders_only(setting: Setting, expected: Verdict
     assert ("只约束招标" in found.detail) is (setting is not OPEN)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2031-03-10", "2031-03-14", Verdict.PASS),
+        ("2031-09-29", "2031-10-05", Verdict.UNKNOWN),  # National Day: fewer working days than weekdays
+        ("2031-09-29", "2031-10-17", Verdict.PASS),  # five remain behind it
+    ],
+)
+def test_weekdays_that_may_be_holidays_make_no_pass(first: str, last: str, expected: Verdict) -> None:
+    found = verdict("document_sale_period", {"document_sale_start": first, "document_sale_end": last})
+
+    assert found is expected
+
+
 def test_what_order_87_says_of_tenders_is_no_pass_for_a_negotiation() -> None:
     validity = {"bid_validity_days": 90}
 
@@ -273,7 +313,7 @@ def test_what_order_87_says_of_tenders_is_no_pass_for_a_negotiation() -> None:
         ("第一章 公告\n本次为企业自主采购，参照招标投标法执行。", "某某科技有限公司", Regime.ENTERPRISE),
         ("第一章 公告\n根据《政府采购法》有关规定编制本文件。", "某某银行股份有限公司", Regime.ENTERPRISE),
         (
-            "第一章 公告\n本次采购属于政府采购限额标准以下的自行采购项目。\n政府采购失信名单。\n符合政府采购法。",
+            "第一章 公告\n本次采购属于政府采购限额标准以下的自行采购项目。\n政府采购网。\n符合政府采购法。",
             "某某医学院附属医院",
             Regime.ENTERPRISE,
         ),

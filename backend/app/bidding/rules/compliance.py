@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from backend.app.bidding.amounts import yuan
 from backend.app.bidding.findings import ComplianceCheck, Fact, Finding, Regime, Span, Verdict
 from backend.app.bidding.rules import statutes
+from backend.app.bidding.rules.holidays import certain_working_days, weekdays
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.regime import Procedure, Purchase, Setting
 from backend.app.bidding.rules.scoring import FULL_SCORE, ROUNDING, ScoreRow, total_points
@@ -128,11 +129,15 @@ def check_sale_period(case: Case) -> ComplianceCheck | None:
     start, end = case.day("document_sale_start"), case.day("document_sale_end")
     if start is None or end is None or end < start:
         return None
-    days = (end - start).days + 1
-    working = sum((start + timedelta(n)).weekday() < 5 for n in range(days))
+    days, working = (end - start).days + 1, weekdays(start, end)
     detail = f"{start} 至 {end}，共 {days} 日，其中周一至周五 {working} 天（未扣除法定节假日）。"
-    broken = days < 5 if case.setting.regime is Regime.MANDATORY else working < _least_working_days(case)
     evidence = case.sources("document_sale_start", "document_sale_end")
+    least = _least_working_days(case)
+    counts_days = case.setting.regime is Regime.MANDATORY
+    broken = days < 5 if counts_days else working < least
+    if not (counts_days or broken) and certain_working_days(start, end) < least:
+        detail += "其间可能有法定节假日，请按当年放假安排核对。"
+        return hint(statutes.SALE_PERIOD, Verdict.UNKNOWN, detail, evidence)
     return judge(case, statutes.SALE_PERIOD, detail, broken=broken, evidence=evidence)
 
 

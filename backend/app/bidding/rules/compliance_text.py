@@ -8,6 +8,7 @@ from datetime import date
 from backend.app.bidding.findings import ComplianceCheck, Regime, Span, Tab, Verdict
 from backend.app.bidding.rules import statutes
 from backend.app.bidding.rules.compliance import CHECKS, Case, Check, first_match, hint, judge, number_of
+from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.zones import Zone
 
 _N = r"(\d{1,3}|[一二三四五六七八九十]{1,3})"
@@ -32,6 +33,10 @@ _PAYMENT = re.compile(
     rf"(?:在|于|后|起)?{_N}个?(工作)?[日天](?:之?内|以内)[^。；]{{0,20}}(?:支付|付款|付清|转账|划付)"
 )
 _FAR = 60
+# Working days in 30 days: even with the longest holidays 15 of them end within, and 23 never do.
+_SURELY_WITHIN, _SURELY_BEYOND = 15, 23
+_WORKING_DAYS_TO_CHALLENGE, _CALENDAR_DAYS_OF_SEVEN = 7, 9  # seven working days last nine days or longer
+_ANSWERS = re.compile(r"答复|回复|作出|受理|处理|补正")
 
 
 def check_signing_period(case: Case) -> ComplianceCheck | None:
@@ -41,25 +46,42 @@ def check_signing_period(case: Case) -> ComplianceCheck | None:
     match, passage = found
     days = number_of(match.group(1))
     unit = "个工作日" if match.group(2) else "日"
-    # 30 working days are always more than 30 days; 20 working days never are.
-    broken = days > 30 if not match.group(2) else days >= 30
     detail = f"文件约定中标通知书发出后 {days} {unit}内签订合同。"
     evidence = (passage.span(*match.span()),)
-    return judge(case, statutes.SIGNING_PERIOD, detail, broken=broken, evidence=evidence)
+    if match.group(2) and _SURELY_WITHIN < days < _SURELY_BEYOND:
+        detail += "按工作日计算，是否在 30 日内取决于节假日，请按日历核对。"
+        return hint(statutes.SIGNING_PERIOD, Verdict.UNKNOWN, detail, evidence)
+    return judge(case, statutes.SIGNING_PERIOD, detail, broken=days > _days_allowed(match), evidence=evidence)
+
+
+def _days_allowed(match: re.Match[str]) -> int:
+    return _SURELY_WITHIN if match.group(2) else 30
 
 
 def check_challenge_period(case: Case) -> ComplianceCheck | None:
-    found = first_match(case, _CHALLENGE)
+    found = _challenge_period(case)
     if found is None or case.setting.regime is not Regime.GOVERNMENT:
         return None
     match, passage = found
     days = number_of(match.group(1) or match.group(3))
     working = match.group(2) or match.group(4)
-    if not days:
-        return None
     detail = f"文件约定的质疑期限为 {days} {'个工作日' if working else '日'}。"
     evidence = (passage.span(*match.span()),)
-    return judge(case, statutes.CHALLENGE_PERIOD, detail, broken=days < 7, evidence=evidence)
+    if not working and days >= _CALENDAR_DAYS_OF_SEVEN:
+        detail += "是否不短于七个工作日取决于节假日，请按日历核对。"
+        return hint(statutes.CHALLENGE_PERIOD, Verdict.UNKNOWN, detail, evidence)
+    broken = not working or days < _WORKING_DAYS_TO_CHALLENGE
+    return judge(case, statutes.CHALLENGE_PERIOD, detail, broken=broken, evidence=evidence)
+
+
+def _challenge_period(case: Case) -> tuple[re.Match[str], Passage] | None:
+    """Within which time to challenge; not within which time a challenge is answered."""
+    for passage in case.passages:
+        for match in _CHALLENGE.finditer(passage.compact):
+            after = re.split(r"[。；]", passage.compact[match.end() :], maxsplit=1)[0]
+            if number_of(match.group(1) or match.group(3)) and not _ANSWERS.search(match.group() + after):
+                return match, passage
+    return None
 
 
 def check_weekdays(case: Case) -> ComplianceCheck | None:

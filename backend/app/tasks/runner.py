@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -22,7 +22,7 @@ from backend.app.tasks import queue
 from backend.app.tasks.outcome import Fail, Release, Retry, decide
 from backend.app.tasks.queue import Report
 from backend.app.tasks.reports import ReportDesk, Run, patiently
-from backend.app.tasks.steps import LeaseLost, StepResult, Steps
+from backend.app.tasks.steps import LeaseLost, LeaseUncertain, StepResult, Steps
 from backend.app.tasks.task import JSON, AttemptOutcome, Lease, Status, Task
 
 log = structlog.get_logger("runner")
@@ -58,6 +58,8 @@ class Context(Protocol):
         """What the steps of this attempt have cost so far."""
         ...
 
+
+_UNTIL_RENEWED = timedelta(seconds=5)  # a heartbeat: by then the lease of whoever claims it is renewed
 
 Handler = Callable[[Task, Context], Awaitable[HandlerResult]]
 
@@ -162,6 +164,9 @@ class Runner:
         self._working[lease] = work
         try:
             return await self._call(task, steps)
+        except LeaseUncertain:
+            # The database was away. Dropped without a word the task would count as its worker's death.
+            return self._released(task, steps, run_at=_now() + _UNTIL_RENEWED)
         except LeaseLost:
             return None
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ finds the done rows and calls nobody; a started row left by a dead worker is in 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -25,6 +26,10 @@ calls_before: ContextVar[int] = ContextVar("calls_before", default=0)
 
 class LeaseLost(Exception):
     """The attempt is no longer ours: stop, and do not report."""
+
+
+class LeaseUncertain(LeaseLost):
+    """The lease was not renewed lately, though nobody has taken it yet: start nothing, hand back."""
 
 
 class StepCallFailed(Exception):
@@ -90,10 +95,11 @@ class Steps:
     async def run(
         self, name: str, inputs: Mapping[str, JSON], call: Callable[[], Awaitable[StepResult]]
     ) -> JSON:
-        """The step's result: kept, or made now by `call`. Raises LeaseLost, and whatever `call` raises."""
+        """The step's result: kept, or made now by `call`. Raises LeaseLost (LeaseUncertain when only the
+        database is away), and whatever `call` raises."""
         key = step_key(inputs)
         if not self._may_call():
-            raise LeaseLost
+            raise LeaseUncertain
         begun: StepBegin = await self._write(queue.begin_step, self._lease, self._user_id, name, key)
         if begun.state == "lost":
             raise LeaseLost
@@ -112,7 +118,18 @@ class Steps:
             await self._failed(name, key, Spent())
             raise
         self.usage.add(done.spent)
-        return await self._write(queue.finish_step, self._lease, name, key, done.result, spent=done.spent)
+        return await self._keep(name, key, done)
+
+    async def _keep(self, name: str, key: str, done: StepResult) -> JSON:
+        """Written even when the attempt is cancelled meanwhile: it was paid for."""
+        written = asyncio.ensure_future(
+            self._write(queue.finish_step, self._lease, name, key, done.result, spent=done.spent)
+        )
+        try:
+            return await asyncio.shield(written)
+        except asyncio.CancelledError:
+            await asyncio.wait({written})
+            raise
 
     async def _failed(self, name: str, key: str, spent: Spent) -> None:
         self.usage.add(spent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 
@@ -102,3 +102,10 @@ def test_two_leases_on_one_task_never_exist(world: World) -> None:
 def _worker(world: World, worker_id: str):  # type: ignore[no-untyped-def]
     with world.database.read() as conn:
         return conn.execute(select(WORKERS).where(WORKERS.c.id == worker_id)).one()
+
+
+def test_the_dead_are_found_on_the_29th_of_february_too(world: World) -> None:
+    world.now = datetime(2028, 2, 29, 8, tzinfo=UTC)
+    world.running()
+
+    assert world.die("w1") == 1

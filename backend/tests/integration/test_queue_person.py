@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from backend.app.db.models import TASK_ATTEMPTS
 from backend.app.tasks import queue
@@ -146,3 +148,33 @@ def test_the_lease_seq_of_a_task_only_grows(world: World) -> None:
     seen.append(task.lease_seq)
 
     assert seen == sorted(set(seen))
+
+
+def test_a_cancelled_task_never_ends_before_it_was_made(world: World) -> None:
+    """Even if a clock stepped back between the two."""
+    task_id = world.submit(user := world.user())
+    world.later(-5)
+
+    assert world.write(queue.cancel, user, task_id, now=world.now)
+
+    row = world.row(task_id)
+    assert row.created_at <= row.completed_at
+
+
+def test_a_cancel_that_waited_for_a_claim_ends_the_attempt_after_its_start(world: World) -> None:
+    """The clock is read with the row in hand. (SQLite has one writer, and so no such moment.)"""
+    task_id = world.submit(user := world.user())
+    if world.database.dialect == "sqlite":
+        assert world.write(queue.cancel, user, task_id)
+        return
+    with ThreadPoolExecutor(1) as pool, world.database.engine.begin() as holder:
+        holder.execute(text(f"SELECT 1 FROM tasks WHERE id = {task_id} FOR NO KEY UPDATE"))
+        cancelled = pool.submit(world.write, queue.cancel, user, task_id)
+        time.sleep(0.3)  # it waits for the row by now
+        assert queue.claim(holder, "w1", limit=1, cap=1, types=("noop",), lease_seconds=20)
+        holder.commit()
+        assert cancelled.result(5)
+    with world.database.read() as conn:
+        found = select(TASK_ATTEMPTS.c.started_at, TASK_ATTEMPTS.c.ended_at)
+        attempt = conn.execute(found.where(TASK_ATTEMPTS.c.task_id == task_id)).one()
+    assert attempt.started_at <= attempt.ended_at

@@ -184,3 +184,21 @@ def test_a_cancelled_task_starts_no_step(world: World) -> None:
 
     assert _begin(world, task).state == "lost"
     assert _steps(world) == []
+
+
+def test_a_zombies_failed_call_leaves_its_successors_call_in_doubt(world: World) -> None:
+    """Its costs are kept; that the step has ended is not its to say."""
+    first = world.running()
+    told = (first.user_id, "llm/1", "k")
+    assert world.write(queue.begin_step, first.lease, *told, now=world.now).state == "started"
+    world.die()
+    (second,) = world.claim("w2")
+    assert world.write(queue.begin_step, second.lease, *told, now=world.now).in_doubt
+
+    world.write(queue.fail_step, first.lease, "llm/1", "k", spent=Spent(calls=1))
+    world.die("w2")
+    (third,) = world.claim("w3", only=first.id)
+    begun = world.write(queue.begin_step, third.lease, *told, now=world.now)
+
+    assert begun.in_doubt
+    assert begun.calls == 1

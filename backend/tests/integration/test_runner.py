@@ -13,7 +13,7 @@ from backend.app.common.errors import AppError, EmptyDocument, LLMThrottled, LLM
 from backend.app.tasks import queue
 from backend.app.tasks.reports import ReportDesk
 from backend.app.tasks.runner import Context, HandlerResult, Runner
-from backend.app.tasks.steps import LeaseLost, StepCallFailed, StepResult
+from backend.app.tasks.steps import LeaseLost, StepCallFailed, StepResult, step_key
 from backend.app.tasks.task import Spent, Task
 from backend.tests.queue_world import World
 
@@ -275,6 +275,51 @@ async def test_an_attempt_that_may_be_lost_starts_no_call(bench: Bench, how: str
     await bench.attempt(handle, task)
 
     assert bench.world.everything() == before
+
+
+async def test_an_attempt_that_could_not_renew_is_handed_back_and_costs_nothing(bench: Bench) -> None:
+    """An outage of the database is no death of the worker: dropped, the task would be swept as one."""
+    bench.is_fresh = False
+
+    async def handle(_task: Task, context: Context) -> HandlerResult:
+        return HandlerResult(await context.step("s", {"a": 1}, _never))
+
+    row = await bench.attempt(handle)
+
+    assert (row.status, row.crash_count, row.retry_count) == ("pending", 0, 0)
+    assert bench.world.attempts(row.id) == ["released"]
+
+
+async def test_an_answer_that_was_paid_for_is_kept_though_the_attempt_is_handed_back(bench: Bench) -> None:
+    """SIGTERM while the answer waits for the database."""
+    answered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if verb is queue.finish_step:
+            answered.set()
+            await go_on.wait()
+        return await asyncio.to_thread(bench.world.write, verb, *args, **kwargs)
+
+    async def call() -> StepResult:
+        return StepResult({"found": 1}, Spent(calls=1))
+
+    async def handle(_task: Task, context: Context) -> HandlerResult:
+        return HandlerResult(await context.step("s", {"a": 1}, call))
+
+    task = bench.world.running()
+    runner = Runner({"noop": handle}, bench.desk, slow, lambda: True, timeout=30)
+    attempt = asyncio.create_task(runner.run(task))
+    await answered.wait()
+    runner.release_all()
+    await asyncio.sleep(0)
+    go_on.set()
+    await attempt
+
+    assert bench.world.status(task.id) == "pending"
+    bench.world.later(60)
+    (again,) = bench.world.claim("w2")
+    begun = bench.world.write(queue.begin_step, again.lease, again.user_id, "s", step_key({"a": 1}))
+    assert (begun.state, begun.result) == ("done", {"found": 1})
 
 
 async def _never() -> StepResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -125,6 +125,8 @@ _SWEEP = Sql(
 _EXPIRED = Sql(
     "SELECT 1 FROM tasks WHERE status = 'running' AND lease_until < :now LIMIT 1", now=UTCDateTime()
 )
+
+_BEFORE_ALL_LEASES = datetime(1970, 1, 1, tzinfo=UTC)  # in a take-over only the worker counts
 
 _CLOSE_ATTEMPTS = Sql(
     "UPDATE task_attempts SET ended_at = :now, outcome = 'lost' WHERE task_id {in_ids} AND ended_at IS NULL",
@@ -251,8 +253,7 @@ def take_over(conn: Connection, dead_worker_id: str, *, now: datetime | None = N
     """The same for all tasks of a worker that is known to be dead, without waiting for its leases."""
     locked_at = lock_claims(conn)
     now = now or locked_at
-    # An instant that no lease can be older than: only the worker counts here.
-    events = _lose(conn, _TAKE_OVER, expired=now.replace(year=1970), worker=dead_worker_id, now=now)
+    events = _lose(conn, _TAKE_OVER, expired=_BEFORE_ALL_LEASES, worker=dead_worker_id, now=now)
     record(conn, events, now)
     return len(events)
 

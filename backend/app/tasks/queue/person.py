@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Case, case, insert, or_, update
+from sqlalchemy import Case, case, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from backend.app.db.engine import database_now
@@ -60,12 +60,14 @@ def submit(conn: Connection, tasks: Sequence[NewTask], *, now: datetime | None =
 def cancel(conn: Connection, user_id: int, task_id: int, *, now: datetime | None = None) -> bool:
     """pending | retry | running | failed → cancelled, with a new `lease_seq` in the same statement, so
     that whatever its worker says later changes nothing. False when it has ended otherwise."""
+    # The clock is read with the row in hand: whoever had it may have started the task meanwhile.
+    mine = (_table.c.id == task_id, _table.c.user_id == user_id)
+    conn.execute(select(_table.c.id).where(*mine).with_for_update(key_share=True))
     now = now or database_now(conn)
     done = conn.execute(
         update(_table)
         .where(
-            _table.c.id == task_id,
-            _table.c.user_id == user_id,
+            *mine,
             _table.c.status.in_([Status.PENDING, Status.RETRY, Status.RUNNING, Status.FAILED]),
         )
         .values(
@@ -83,7 +85,10 @@ def cancel(conn: Connection, user_id: int, task_id: int, *, now: datetime | None
     conn.execute(
         update(_attempts)
         .where(_attempts.c.task_id == task_id, _attempts.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=AttemptOutcome.CANCELLED)
+        .values(
+            ended_at=case((_attempts.c.started_at > now, _attempts.c.started_at), else_=now),
+            outcome=AttemptOutcome.CANCELLED,
+        )
     )
     record(conn, [Event(task_id, user_id, "task_cancelled", Status.CANCELLED)], now)
     return True
@@ -122,5 +127,9 @@ _OF_THE_LAST_RUN = frozenset({"retry_exhausted", "duration_ms", "total_ms"})
 
 
 def _not_before(now: datetime) -> Case[datetime]:
-    """completed_at ≥ started_at even if a clock stepped back."""
-    return case((_table.c.started_at > now, _table.c.started_at), else_=now)
+    """created_at ≤ started_at ≤ completed_at even if a clock stepped back."""
+    return case(
+        (_table.c.started_at > now, _table.c.started_at),
+        (_table.c.created_at > now, _table.c.created_at),
+        else_=now,
+    )

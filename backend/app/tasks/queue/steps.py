@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.engine import Connection
 
 from backend.app.db.engine import database_now
@@ -152,7 +152,14 @@ def finish_step(
 
 
 def fail_step(conn: Connection, lease: Lease, name: str, key: str, *, spent: Spent) -> None:
-    """started → failed: its calls are known to have ended, so nothing is in doubt."""
+    """started → failed: its calls are known to have ended, so nothing is in doubt.
+
+    Of an attempt that lost its lease only the costs are kept: its successor may have started the step
+    anew, and that call is in doubt until it has ended itself.
+    """
+    ours = _steps.c.lease_seq == lease.seq
+    costs = _costs(spent)
+    costs["reserved_cost"] = case((ours, costs["reserved_cost"]), else_=_steps.c.reserved_cost)
     conn.execute(
         update(_steps)
         .where(
@@ -161,7 +168,7 @@ def fail_step(conn: Connection, lease: Lease, name: str, key: str, *, spent: Spe
             _steps.c.key == key,
             _steps.c.status == "started",
         )
-        .values(status="failed", **_costs(spent))
+        .values(status=case((ours, "failed"), else_=_steps.c.status), **costs)
     )
 
 

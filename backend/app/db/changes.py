@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from backend.app.db.engine import normalise_url
+from backend.app.db.engine import PG_LINK, normalise_url
 
 log = structlog.get_logger("changes")
 
@@ -83,7 +83,7 @@ class ChangeWatch:
 
     def _watch_postgresql(self) -> None:
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(dsn, autocommit=True, **PG_LINK)
         with closing(connection):
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
             self._callback()
@@ -91,6 +91,7 @@ class ChangeWatch:
                 ready, _, _ = select.select([connection.fileno(), self._wake_read], [], [], _PROBE_S)
                 if not ready:
                     connection.execute("SELECT 1")
+                    self._callback()  # the probe may have swallowed a notification
                     continue
                 connection.pgconn.consume_input()
                 heard = False

@@ -38,6 +38,14 @@ _PG_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=15000 -c plan_cache_mode=force_custom_plan"
     " -c idle_in_transaction_session_timeout=10000"
 )
+# A host that falls silent must become an error: the server's timeouts are worth nothing when it is gone.
+PG_LINK: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
 _SQLITE_BUSY_MS = 20_000
 
 
@@ -196,7 +204,7 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
         max_overflow=pool_size,
         pool_timeout=15,
         json_serializer=json_text,
-        connect_args={"options": _PG_OPTIONS, "connect_timeout": 5},
+        connect_args={"options": _PG_OPTIONS, **PG_LINK},
     )
 
 
@@ -207,7 +215,7 @@ def _async_engine(url: URL, pool_size: int, **options: Any) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=15,
         json_serializer=json_text,
-        connect_args={"options": _PG_OPTIONS, "connect_timeout": 5},
+        connect_args={"options": _PG_OPTIONS, **PG_LINK},
         **options,
     )
 

@@ -148,6 +148,8 @@ class TaskRow(Model):
         Index("ix_tasks_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_tasks_user_id_id", "user_id", "id"),
         Index("ix_tasks_user_id_status", "user_id", "status"),
+        # Deleting an upload looks for tasks that use it: without this it reads them all.
+        Index("ix_tasks_file_id", "file_id"),
         Index("ix_tasks_file_sha256", "file_sha256"),
         Index("ix_tasks_document_sha256", "document_sha256"),
         {"sqlite_autoincrement": True},

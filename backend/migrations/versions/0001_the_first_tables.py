@@ -204,6 +204,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tasks_document_sha256", "tasks", ["document_sha256"], unique=False)
+    op.create_index("ix_tasks_file_id", "tasks", ["file_id"], unique=False)
     op.create_index("ix_tasks_file_sha256", "tasks", ["file_sha256"], unique=False)
     op.create_index(
         "ix_tasks_lease",

@@ -66,8 +66,11 @@ class BiddingHandler:
             return StepResult({"document_sha256": stored.sha256}, Spent(calls=0))
 
         inputs = {"file": sha256, "filename": _filename(task), "reader": READER_VERSION}
-        kept: str = (await context.step("parse", inputs, read))["document_sha256"]
-        if not self.storage.exists(kept):  # removed by retention since
+        kept: str = (await context.step("parse", inputs, read, is_paid=False))["document_sha256"]
+        try:
+            # No row names the text until this task has ended: made young, no purge takes it meanwhile.
+            await asyncio.to_thread(self.storage.touch, kept)
+        except FileNotFoundError:  # removed by retention since
             kept = (await read()).result["document_sha256"]
         content = await asyncio.to_thread(self.storage.read_bytes, kept)
         return await asyncio.to_thread(Document.from_bytes, content), kept

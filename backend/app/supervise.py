@@ -35,6 +35,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _STARTED_WELL_S = 15.0
 # What the API may take to end its connections, and both for the rest, before they are killed.
 _API_GRACE_S = 10
+_BAD_SETTINGS = 2  # a child that says so would say it again
 _END_SLACK_S = 20.0
 _PR_SET_PDEATHSIG = 1
 
@@ -118,7 +119,8 @@ class Supervisor:
         """Reap the dead, start what is due; an exit code when it makes no sense to go on."""
         for child in self._children:
             code = child.look(now)
-            if code is not None and code > 0 and child.essential and not child.well:
+            hopeless = code == _BAD_SETTINGS or (child.essential and not child.well)
+            if code is not None and code > 0 and hopeless:
                 log.error("process_cannot_start", process=child.name, exit_code=code)
                 return code
             if child.process is None and now >= child.starts_at:

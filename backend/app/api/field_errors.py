@@ -52,7 +52,7 @@ def field_errors(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _field_error(item: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(item["type"])
+    kind = _kind(item)
     message, message_en = _SENTENCES.get(kind, _OTHERWISE)
     context = item.get("ctx") or {}
     error = context.get("error")
@@ -80,6 +80,13 @@ def _name(location: Iterable[Any]) -> str:
         parts = parts[1:]
     # The tag of a union's member says nothing to a client.
     return ".".join(part for part in parts if not part.startswith("by_"))[:100]
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """Pydantic's type; a length that a validator of our own checked is told as that of a string."""
+    kind = str(item["type"])
+    of_text = kind in {"too_short", "too_long"} and isinstance(item.get("input"), str)
+    return f"string_{kind}" if of_text else kind
 
 
 def _filled(sentence: str, context: Mapping[str, Any]) -> str:

@@ -222,7 +222,10 @@ def _async_engine(url: URL, pool_size: int, **options: Any) -> AsyncEngine:
 
 def _sqlite_engine(url: URL, pool_size: int, busy_ms: int) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database).expanduser()
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # It holds password hashes and customers' results; SQLite gives its side files the same mode.
+        file.touch(mode=0o600, exist_ok=True)
     engine = create_engine(
         url,
         pool_size=pool_size,

@@ -45,9 +45,14 @@ class Context(Protocol):
     deadline: float  # time.monotonic() at which the attempt is ended
 
     async def step(
-        self, name: str, inputs: Mapping[str, JSON], call: Callable[[], Awaitable[StepResult]]
+        self,
+        name: str,
+        inputs: Mapping[str, JSON],
+        call: Callable[[], Awaitable[StepResult]],
+        *,
+        is_paid: bool = True,
     ) -> JSON:
-        """A durable step: the kept result, or `call`'s, kept from now on."""
+        """A durable step: the kept result, or `call`'s, kept from now on. `is_paid`: it costs money."""
         ...
 
     def progress(self, stage: str, percent: int, message: str) -> None:
@@ -75,9 +80,14 @@ class AttemptContext:
         self._later: asyncio.TimerHandle | None = None
 
     async def step(
-        self, name: str, inputs: Mapping[str, JSON], call: Callable[[], Awaitable[StepResult]]
+        self,
+        name: str,
+        inputs: Mapping[str, JSON],
+        call: Callable[[], Awaitable[StepResult]],
+        *,
+        is_paid: bool = True,
     ) -> JSON:
-        return await self._steps.run(name, inputs, call)
+        return await self._steps.run(name, inputs, call, is_paid=is_paid)
 
     def progress(self, stage: str, percent: int, message: str) -> None:
         self._percent = max(self._percent, min(percent, 99))

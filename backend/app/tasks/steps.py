@@ -93,10 +93,16 @@ class Steps:
         self.usage = Usage()
 
     async def run(
-        self, name: str, inputs: Mapping[str, JSON], call: Callable[[], Awaitable[StepResult]]
+        self,
+        name: str,
+        inputs: Mapping[str, JSON],
+        call: Callable[[], Awaitable[StepResult]],
+        *,
+        is_paid: bool = True,
     ) -> JSON:
         """The step's result: kept, or made now by `call`. Raises LeaseLost (LeaseUncertain when only the
-        database is away), and whatever `call` raises."""
+        database is away), and whatever `call` raises. `is_paid` says whether it costs money: a parse that
+        failed or was interrupted is no call that anybody paid for."""
         key = step_key(inputs)
         if not self._may_call():
             raise LeaseUncertain
@@ -107,7 +113,7 @@ class Steps:
             # A step without calls (a parse) saved time, not money.
             self.usage.reused_calls += int(begun.calls > 0)
             return begun.result
-        self.usage.in_doubt_calls += int(begun.in_doubt)
+        self.usage.in_doubt_calls += int(begun.in_doubt and is_paid)
         calls_before.set(begun.calls)
         try:
             done = await call()
@@ -115,7 +121,7 @@ class Steps:
             await self._failed(name, key, failed.spent)
             raise (failed.__cause__ or failed) from None
         except Exception:
-            await self._failed(name, key, Spent())
+            await self._failed(name, key, Spent(calls=int(is_paid)))
             raise
         self.usage.add(done.spent)
         return await self._keep(name, key, done)

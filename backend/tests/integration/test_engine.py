@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, text
@@ -89,6 +90,19 @@ def test_the_database_has_one_clock_that_runs_within_a_transaction(database: Dat
 def test_foreign_keys_hold_on_each_connection(database: Database) -> None:
     with pytest.raises(Exception, match=r"(?i)foreign key"), database.write() as conn:
         queue.submit(conn, [NewTask(404, "noop", {}, {})])
+
+
+def test_a_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    """It holds password hashes; the side files are made in the mode of the file itself."""
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'new.db'}")
+    with database.write() as conn:
+        conn.execute(text("CREATE TABLE x (a int)"))
+
+        files = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "data").iterdir()}
+    database.dispose()
+
+    assert set(files) == {"new.db", "new.db-wal", "new.db-shm"}
+    assert set(files.values()) == {0o600}
 
 
 def test_a_writer_waits_for_another_and_then_goes_on(sqlite_url: str) -> None:

@@ -257,6 +257,25 @@ async def test_a_step_that_failed_tells_its_own_error_and_its_cost(bench: Bench)
     assert "failed" in step
 
 
+async def test_a_free_step_that_failed_or_was_interrupted_is_no_call(bench: Bench) -> None:
+    """Nobody paid for a parse: `usage` counts calls of models only."""
+
+    async def broken() -> StepResult:
+        raise EmptyDocument
+
+    async def handle(_task: Task, context: Context) -> HandlerResult:
+        return HandlerResult(await context.step("parse", {"a": 1}, broken, is_paid=False))
+
+    dead = bench.world.running()
+    bench.world.write(queue.begin_step, dead.lease, dead.user_id, "parse", step_key({"a": 1}))
+    bench.world.die()
+    (again,) = bench.world.claim("w2")
+    row = await bench.attempt(handle, again)
+
+    assert (row.status, row.error_code) == ("failed", "empty_document")
+    assert (row.metadata["usage"]["calls"], row.metadata["usage"]["in_doubt_calls"]) == (0, 0)
+
+
 @pytest.mark.parametrize("how", ["stale lease", "no renewal"])
 async def test_an_attempt_that_may_be_lost_starts_no_call(bench: Bench, how: str) -> None:
     """After a take-over, and when the worker could not renew for long, nothing that costs is begun."""

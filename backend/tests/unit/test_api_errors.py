@@ -92,6 +92,16 @@ def test_field_problems_speak_both_languages_and_never_repeat_what_was_sent() ->
     assert "s3" not in json.dumps(english)
 
 
+def test_a_length_is_told_in_characters_of_a_text_and_in_items_of_a_list() -> None:
+    (short,) = field_errors(
+        [{"type": "too_short", "loc": ("body", "password"), "input": "abc", "ctx": {"min_length": 8}}]
+    )
+    (many,) = field_errors(
+        [{"type": "too_long", "loc": ("query", "status"), "input": ["a"], "ctx": {"max_length": 6}}]
+    )
+    assert (short["message"], many["message"]) == ("至少需要 8 个字符", "最多 6 项")
+
+
 def test_an_unknown_kind_of_field_problem_still_has_a_sentence() -> None:
     (error,) = field_errors([{"type": "something_new", "loc": ("query", "q"), "msg": "input was s3cret"}])
 

@@ -130,6 +130,14 @@ def test_an_api_that_cannot_start_ends_everything_with_its_own_code(start: Calla
     assert family.children() == []
 
 
+def test_a_worker_whose_settings_are_bad_ends_everything_too(start: Callable[..., Family]) -> None:
+    """It would say the same at each start, while the API took tasks that nobody runs."""
+    family = start(worker="sys.exit(2)")
+
+    assert family.process.wait(timeout=20) == 2
+    assert family.children() == []
+
+
 def test_no_orphan_stays_when_the_supervisor_is_killed(start: Callable[..., Family]) -> None:
     family = start()
     family.until_started()

@@ -6,20 +6,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
+from backend.app.bootstrap_llm import WorkerLLM
 from backend.app.common import logging
 from backend.app.db.engine import Database
 from backend.app.documents.sandbox import ParsePool, SandboxLimits
 from backend.app.documents.storage import storage_from_url
 from backend.app.handlers.bidding import BiddingHandler
-from backend.app.llm import providers
-from backend.app.llm.client import LLMClient
-from backend.app.llm.types import Deployment
-from backend.app.settings import Settings, SettingsError, load_settings
+from backend.app.settings import Settings, load_settings
 from backend.app.tasks.runner import Handler
 
-log = logging.get_logger("bootstrap")
+
+async def _nothing() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class WorkerParts:
     heartbeat_seconds: float = 5
     shutdown_grace: float = 30
     task_timeout: float = 1800
+    task_budget: Decimal = Decimal(0)  # yuan; 0: no limit
+    # What runs beside the worker; awaited before the first claim.
+    start: Callable[[], Awaitable[None]] = _nothing
+    # Task types that are left waiting for now. Asked on the worker's loop.
+    blocked_types: Callable[[], frozenset[str]] = frozenset
     poll_interval: float = 2.0
     batch_size: int = 5
     max_consecutive_errors: int = 10
@@ -50,16 +56,17 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
     """
     settings = settings or load_settings()
     logging.configure(settings.log_format, settings.log_level, settings.log_file)
-    database = Database(settings.database_url, pool_size=6)
-    client = build_client(settings)
+    database = Database(settings.database_url, pool_size=8)
+    models = WorkerLLM(settings, database)
 
     async def close() -> None:
-        if client is not None:
-            await client.aclose()
+        await models.aclose()
         database.dispose()
 
     storage = storage_from_url(settings.storage_url, settings.data_dir)
-    bidding = BiddingHandler(storage, ParsePool(settings.parse_processes), SandboxLimits(), client)
+    bidding = BiddingHandler(
+        storage, ParsePool(settings.parse_processes), SandboxLimits(), models.for_purpose("bidding")
+    )
     return WorkerParts(
         database=database,
         handlers={"bidding_analysis": bidding},
@@ -71,40 +78,10 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         heartbeat_seconds=settings.heartbeat_seconds,
         shutdown_grace=settings.shutdown_grace,
         task_timeout=settings.task_timeout,
+        task_budget=Decimal(str(settings.task_budget)),
+        start=models.start,
+        blocked_types=models.blocked_types,
         poll_interval=settings.poll_interval,
         batch_size=settings.batch_size,
         max_consecutive_errors=settings.max_consecutive_errors,
-    )
-
-
-def build_client(settings: Settings) -> LLMClient | None:
-    """The model for tenders; None when the built-in analyser works alone."""
-    provider = settings.bidding_llm_provider
-    if provider == "rules":
-        return None
-    if provider in providers.OTHER_DIALECTS:
-        raise SettingsError(
-            f"配置错误：BIDDING_ASSISTANT_LLM_PROVIDER={provider} 尚未支持，"
-            "请改用 openai_compatible 并设置 BIDDING_ASSISTANT_LLM_BASE_URL"
-        )
-    base_url = settings.bidding_llm_base_url or providers.BASE_URLS.get(provider, "")
-    for value, name in (
-        (settings.bidding_llm_model, "MODEL"),
-        (base_url, "BASE_URL"),
-        (settings.bidding_llm_api_key or provider in providers.KEYLESS, "API_KEY"),
-    ):
-        if not value:
-            raise SettingsError(
-                f"配置错误：BIDDING_ASSISTANT_LLM_PROVIDER={provider} 需要设置 BIDDING_ASSISTANT_LLM_{name}"
-            )
-    if settings.bidding_llm_timeout == 0:
-        log.warning("llm_timeout_unlimited", setting="BIDDING_ASSISTANT_LLM_TIMEOUT")
-    return LLMClient(
-        Deployment(
-            provider=provider,
-            model=settings.bidding_llm_model,
-            base_url=base_url,
-            api_key=settings.bidding_llm_api_key,
-            timeout_s=settings.bidding_llm_timeout,
-        )
     )

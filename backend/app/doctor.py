@@ -5,7 +5,6 @@ A check never raises: what stops it is its finding.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from backend.app.auth.secret import FILE_NAME as SECRET_FILE
-from backend.app.bootstrap_worker import build_client
+from backend.app.bootstrap_llm import deployments_of, observers_of
 from backend.app.db import migrate
 from backend.app.db.engine import Database, database_now
 from backend.app.db.models import TASKS
@@ -183,21 +182,35 @@ def _sandbox() -> Finding:
 
 
 def _llm(settings: Settings) -> Iterator[Finding]:
-    if settings.llm_config is not None and not settings.llm_config.is_file():
-        yield Finding("LLM", Grade.PROBLEM, f"SA_LLM_CONFIG 的文件不存在：{settings.llm_config}", "修正路径")
-    if settings.bidding_llm_provider == "rules":
+    try:
+        deployments = deployments_of(settings)
+        observers_of(settings)
+    except SettingsError as error:
+        yield Finding(
+            "LLM", Grade.PROBLEM, str(error), "在 .env 或配置文件中补齐，或删除提供方以使用内置规则"
+        )
+        return
+    if not deployments:
         yield Finding("LLM", Grade.OK, "未配置，使用内置规则分析（engine.mode: rules）")
         return
-    try:
-        client = build_client(settings)
-    except SettingsError as error:
-        yield Finding("LLM", Grade.PROBLEM, str(error), "在 .env 中补齐，或删除提供方以使用内置规则")
-        return
-    if client is not None:
-        asyncio.run(client.aclose())
-    yield Finding("LLM", Grade.OK, f"{settings.bidding_llm_provider} / {settings.bidding_llm_model}")
-    if settings.bidding_llm_timeout == 0:
-        yield Finding("LLM", Grade.HINT, "超时为 0 会无限等待", "BIDDING_ASSISTANT_LLM_TIMEOUT=90")
+    for deployment in deployments:
+        uses = "、".join(sorted(deployment.purposes)) or "所有用途"
+        yield Finding(
+            "LLM", Grade.OK, f"{deployment.label}：{deployment.provider} / {deployment.model}，{uses}"
+        )
+        if deployment.timeout_s == 0:
+            yield Finding(
+                "LLM", Grade.HINT, f"{deployment.label} 的超时为 0，会无限等待", "设置超时，例如 90 秒"
+            )
+    priceless = [d.label for d in deployments if not (d.prices.prompt or d.prices.response)]
+    if settings.task_budget and priceless:
+        yield Finding(
+            "LLM 费用",
+            Grade.HINT,
+            f"SA_TASK_BUDGET 对没有价格的部署不起作用：{'、'.join(priceless)}",
+            "在 SA_LLM_CONFIG 的文件中为部署设置 prices（元/百万词元）",
+        )
+    yield Finding("LLM 连通", Grade.OK, "未检查；运行 python -m backend.app.cli llm-check 逐个调用")
 
 
 def _log_file(settings: Settings) -> Finding:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     metrics_token: str = Field("", repr=False)
     legacy_wait: float = Field(110, ge=0, le=600)
     llm_config: Path | None = None
+    traces_endpoint: str = ""
 
     bidding_llm_provider: LLMProvider = Field(
         "rules", validation_alias=_named("BIDDING_ASSISTANT_LLM_PROVIDER")
@@ -131,6 +134,12 @@ def load_settings(env_file: Path | None = REPOSITORY / ".env") -> Settings:
         settings = settings.model_copy(update={"database_url": url})
     _check(settings)
     return settings
+
+
+def variables(env_file: Path | None = REPOSITORY / ".env") -> Mapping[str, str]:
+    """The whole environment, `.env` beneath it: for keys whose names stand in the file of SA_LLM_CONFIG."""
+    beneath = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    return {name: value for name, value in (beneath | dict(os.environ)).items() if value}
 
 
 def _check(settings: Settings) -> None:

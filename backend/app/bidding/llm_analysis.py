@@ -24,7 +24,9 @@ from backend.app.common.errors import (
     LLMContentRefused,
     LLMContextTooLong,
     LLMError,
+    LLMGateClosed,
     LLMInvalidAnswer,
+    LLMThrottled,
     LLMTimeout,
 )
 from backend.app.common.logging import get_logger
@@ -44,9 +46,12 @@ from backend.app.llm.types import (
 log = get_logger(__name__)
 
 MAX_HALVINGS = 3
+_SCHEMA_TOKENS = 800  # the schema, where it is told in words
 _SPLIT = {"split": True}  # the stored result of a part that had to be cut
 # Errors of one part: another part of the same document may well be answered.
 _OF_THE_PART = (LLMInvalidAnswer, LLMContentRefused, LLMContextTooLong)
+# The way to the model is shut for a while: the task comes back, however many tries it has left.
+_COMES_BACK = (LLMGateClosed, LLMThrottled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class ReadingPlan:
     @classmethod
     def of(cls, deployment: Deployment, *, at_once: int = 4) -> ReadingPlan:
         """What a deployment's window has room for, beside the instructions and the answer."""
-        fixed = estimate_tokens(prompts.load("extract").text) + 800
+        fixed = estimate_tokens(prompts.load("extract").text) + _SCHEMA_TOKENS
         free = deployment.context_window - fixed - (deployment.max_tokens or 4096)
         room = max(1_000, round(free / 0.8))
         longest = min(LONGEST, room)
@@ -92,6 +97,12 @@ class _Reading:
     parts: list[tuple[Chunk, PartFindings]] = field(default_factory=list)
     failed: list[tuple[Chunk, LLMError]] = field(default_factory=list)
     stopped: Exception | None = None
+
+    def stop(self, error: Exception) -> None:
+        """No further part is asked. Of several reasons the one counts that no waiting cures."""
+        curable = isinstance(self.stopped, LLMError) and self.stopped.retryable
+        if self.stopped is None or (curable and not getattr(error, "retryable", False)):
+            self.stopped = error
 
 
 async def analyse_with_llm(
@@ -134,13 +145,14 @@ async def _read_part(reading: _Reading, chunk: Chunk, halvings: int) -> None:
             reading.failed.append((chunk, error))
         return
     except LLMError as error:
-        if isinstance(error, _OF_THE_PART) or (error.retryable and reading.goes_on):
+        goes_on = error.retryable and reading.goes_on and not isinstance(error, _COMES_BACK)
+        if isinstance(error, _OF_THE_PART) or goes_on:
             reading.failed.append((chunk, error))
         else:
-            reading.stopped = reading.stopped or error
+            reading.stop(error)
         return
     except Exception as error:  # a lost lease, a spent budget, a bug: the attempt's affair, not the part's
-        reading.stopped = reading.stopped or error
+        reading.stop(error)
         return
     if answer is not None:
         reading.parts.append((chunk, answer))
@@ -173,8 +185,9 @@ async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
             answer = await reading.ask(messages, PartFindings, step=chunk.name)
         except LLMContextTooLong as error:
             # Kept like an answer: a retry must not pay again to learn that this part is too long.
-            calls, usage = spent_of(error)
-            return StepResult(_SPLIT, "", "", usage.prompt_tokens, usage.response_tokens, calls)
+            spent = spent_of(error)
+            tokens = (spent.usage.prompt_tokens, spent.usage.response_tokens)
+            return StepResult(_SPLIT, "", "", *tokens, spent.calls, spent.cost)
         usage = answer.usage
         return StepResult(
             answer.value.model_dump(mode="json"),
@@ -183,9 +196,12 @@ async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
             usage.prompt_tokens,
             usage.response_tokens,
             answer.calls,
+            answer.cost,
         )
 
-    result = await reading.step(chunk.name, _inputs(reading.prompt, chunk, text), call)
+    inputs = _inputs(reading.prompt, chunk, text)
+    tokens = sum(estimate_tokens(message.content) for message in messages) + _SCHEMA_TOKENS
+    result = await reading.step(chunk.name, inputs, call, prompt_tokens=tokens)
     return None if result == _SPLIT else PartFindings.model_validate(result)
 
 

@@ -37,6 +37,7 @@ AppError
 │   ├── LLMConnectionFailed     502 llm_connection        retryable
 │   ├── LLMUnavailable          502 llm_unavailable       retryable (5xx, cut or empty stream)
 │   ├── LLMThrottled            429 llm_throttled         retryable, carries retry_after
+│   ├── LLMGateClosed           503 llm_gate_closed       retryable, carries retry_after; no call was made
 │   ├── LLMAuthFailed           502 llm_auth
 │   ├── LLMQuotaExhausted       502 llm_quota
 │   ├── LLMContextTooLong       422 llm_context_too_long
@@ -46,6 +47,7 @@ AppError
 ├── ServiceUnavailable          503 service_unavailable   retryable
 └── TaskError                   what befell an attempt
     ├── TaskTimeout             504 task_timeout          retryable
+    ├── BudgetExceeded          422 task_budget_exceeded
     ├── Poisoned                500 poisoned
     └── InternalError           500 internal_error        retryable (a bug; the traceback is in the log only)
 
@@ -338,6 +340,38 @@ class LLMThrottled(LLMError):
     code, status_code, retryable = "llm_throttled", 429, True
 
 
+class LLMGateClosed(LLMError):
+    """The way to every deployment is closed for now: nobody was asked, the task goes back to the queue."""
+
+    message, message_en = (
+        "LLM 服务暂停调用（{reason}），任务在恢复后自动继续",
+        "Calls to the LLM service are paused ({reason}); the task will go on by itself.",
+    )
+    code, status_code, retryable = "llm_gate_closed", 503, True
+
+    # `reason` is one of these; people read the words.
+    reasons: ClassVar[dict[str, tuple[str, str]]] = {
+        "outage": ("服务暂时不可用", "temporarily unavailable"),
+        "throttle": ("服务限流", "rate limited"),
+        "burst": ("服务限流", "rate limited"),
+        "busy": ("并发已满", "too many calls at once"),
+        "auth": (
+            "API Key 被拒绝，等待管理员更正",
+            "the API key was rejected; an administrator must correct it",
+        ),
+        "quota": (
+            "账户余额或额度已用完，等待管理员处理",
+            "the account is out of credit; an administrator must act",
+        ),
+    }
+
+    def sentence(self, language: str = "zh") -> str:
+        reason = str(self.params.get("reason", "outage"))
+        words = self.reasons.get(reason, (reason, reason))
+        template = self.message_en if language == "en" else self.message
+        return template.format(reason=words[language == "en"])
+
+
 class LLMAuthFailed(LLMError):
     message, message_en = (
         "LLM 服务拒绝了 API Key，请管理员检查密钥配置",
@@ -405,6 +439,16 @@ class TaskTimeout(TaskError):
         "The task took longer than its limit of {seconds} seconds.",
     )
     code, status_code, retryable = "task_timeout", 504, True
+
+
+class BudgetExceeded(TaskError):
+    message, message_en = (
+        "继续分析将超过单个任务的 LLM 费用上限（{budget} 元，已用 {spent} 元）；"
+        "请管理员调高上限后重试，已完成的部分不会再次计费",
+        "Going on would exceed the LLM budget of a task ({budget} yuan, {spent} spent); an administrator can "
+        "raise it, and a retry will not pay again for what is done.",
+    )
+    code, status_code = "task_budget_exceeded", 422
 
 
 class Poisoned(TaskError):

@@ -303,15 +303,23 @@ class LLMCall(Model):
 
 
 class Gate(Model):
-    """A closed or narrowed way to one provider deployment, for all workers."""
+    """The way to one provider deployment, for all workers: open, or closed until a time or a probe.
+
+    A row stands here for each deployment of the workers started last, whether it is closed or not.
+    """
 
     __tablename__ = "gates"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    closed_until: Mapped[datetime | None]
-    reason: Mapped[str | None]
+    provider: Mapped[str | None]
+    model: Mapped[str | None]
+    purposes: Mapped[Any | None] = mapped_column(Json)  # ["bidding", …]; empty or null: any
+    closed_until: Mapped[datetime | None]  # null: open; with `needs_probe` the time of the next probe
+    needs_probe: Mapped[bool | None]  # wrong key, no credit: time alone opens nothing
+    failures: Mapped[int | None]  # closings and failed probes in a row
+    reason: Mapped[str | None]  # a kind of failure: throttle, auth, quota, …
     error_code: Mapped[str | None]
-    config_hash: Mapped[str | None]
+    config_hash: Mapped[str | None]  # of address, model and key: with another one it opens
     updated_at: Mapped[datetime]
 
 

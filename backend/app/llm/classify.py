@@ -23,6 +23,7 @@ from backend.app.common.errors import (
     LLMTimeout,
     LLMUnavailable,
 )
+from backend.app.llm.providers import Quirk
 from backend.app.llm.types import ErrorKind
 
 ERRORS: dict[ErrorKind, type[LLMError]] = {
@@ -169,6 +170,26 @@ def is_about_format(said: Complaint) -> bool:
     )
 
 
+_REFUSED = re.compile(
+    r"unsupported|not supported|unknown|unrecognized|not permitted|extra (inputs|fields)|invalid", re.I
+)
+_QUIRKS: tuple[tuple[Quirk, re.Pattern[str]], ...] = (
+    (Quirk.COMPLETION_LIMIT, re.compile(r"max_completion_tokens")),
+    (Quirk.NO_TEMPERATURE, re.compile(r"\btemperature\b")),
+    (Quirk.NO_STREAM_OPTIONS, re.compile(r"stream_options|include_usage")),
+)
+
+
+def quirk_of(said: Complaint) -> Quirk | None:
+    """The field of our request that a 400 complains of and that can be asked for in another way."""
+    if said.status not in (400, 422):
+        return None
+    text = f"{said.param} {said.message}"
+    if not _REFUSED.search(f"{said.code} {said.message}"):
+        return None
+    return next((quirk for quirk, pattern in _QUIRKS if pattern.search(text)), None)
+
+
 def complaint_of(status: int, body: object) -> Complaint:
     """Read an error object of any of the shapes in use; fields that are missing or odd become ''.
 
@@ -214,6 +235,7 @@ def failure_of(provider: str, said: Complaint, *, retry_after: float | None = No
         retry_after=wait,
         status=said.status,
         about_format=is_about_format(said),
+        quirk=quirk_of(said),
     )
 
 

@@ -1,7 +1,9 @@
-"""Questions to one deployment: the one attempt loop, with structured answers on top.
+"""Questions to whatever model is configured: the one attempt loop, with structured answers on top.
 
-Retry is here and nowhere else: not in the transport, not in the analysis. A question costs at most as many
-calls as the policy allows; going down the structured ladder and the one re-ask are calls of the same budget.
+Retry, fallback, gates and budget are here and nowhere else: not in the transport, not in the analysis. A
+question goes in rounds (tenacity's, see common/llm_retry.py): a round asks one deployment and, when that
+fails in a way another may not, the next ones at once; only when nobody answered is there a wait. Going down
+the structured ladder and the one re-ask are calls of the same budget.
 """
 
 from __future__ import annotations
@@ -10,21 +12,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
-from backend.app.common.errors import LLMError
-from backend.app.common.llm_retry import DEFAULT_POLICY, RetryPolicy, retrying
+from backend.app.common.errors import LLMError, LLMGateClosed, LLMThrottled
+from backend.app.common.llm_retry import DEFAULT_POLICY, RetryPolicy, is_retried, retrying
 from backend.app.common.logging import get_logger
-from backend.app.llm.call_log import Call, CallLog, CallObserver
+from backend.app.llm.call_log import CallLog, CallObserver
+from backend.app.llm.caller import Caller
 from backend.app.llm.classify import failure
-from backend.app.llm.structured import (
-    LADDER,
-    AnswerInvalid,
-    ask_again,
-    below,
-    read_answer,
-    response_format,
-    with_schema,
-)
+from backend.app.llm.cost import prompt_estimate, worst_cost
+from backend.app.llm.gates import NEEDS_PROBE, Gates
+from backend.app.llm.lane import Ticket
+from backend.app.llm.router import NoDeployment, Router, Wanted
+from backend.app.llm.structured import AnswerInvalid, ask_again, read_answer
 from backend.app.llm.transport import Transport
 from backend.app.llm.types import (
     Ask,
@@ -35,36 +35,69 @@ from backend.app.llm.types import (
     ErrorKind,
     Message,
     Model,
+    Spending,
     StructuredAnswer,
-    Usage,
-    estimate_tokens,
+    kind_of,
 )
 
 log = get_logger(__name__)
 
+# What another deployment may answer although this one did not.
+_FALLS_BACK = frozenset(
+    (
+        ErrorKind.THROTTLE,
+        ErrorKind.BURST,
+        ErrorKind.QUOTA,
+        ErrorKind.TRANSIENT,
+        ErrorKind.TIMEOUT_CONNECT,
+        ErrorKind.TIMEOUT_FIRST,
+        ErrorKind.TIMEOUT_IDLE,
+        ErrorKind.TRUNCATED,
+        ErrorKind.CONTEXT,
+        ErrorKind.CONTENT,
+        ErrorKind.AUTH,
+    )
+)
+
 
 class LLMClient:
-    """One deployment, ready to be asked. Safe to share between any number of tasks of one event loop."""
+    """All deployments, ready to be asked. Safe to share between any number of tasks of one event loop."""
 
     def __init__(
         self,
-        deployment: Deployment,
+        deployments: Sequence[Deployment],
         *,
         transport: Transport | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         observers: Sequence[CallObserver] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        gates: Gates | None = None,
     ) -> None:
-        self.deployment = deployment
+        self.deployments = tuple(deployments)
+        self.gates = gates or Gates(self.deployments)
+        self.router = Router(self.deployments, self.gates)
         self._transport = transport or Transport()
-        self._policy = policy
-        self._observers = tuple(observers) if observers is not None else (CallLog(),)
-        self._sleep = sleep
-        self._level = deployment.structured  # falls when the server does not understand it, and stays down
+        self._caller = Caller(self._transport, observers if observers is not None else (CallLog(),))
+        self._policy, self._sleep = policy, sleep
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+    def serves(self, purpose: str) -> bool:
+        """Whether any deployment is configured for this purpose."""
+        return any(deployment.serves(purpose) for deployment in self.deployments)
+
+    def roomiest(self, purpose: str) -> Deployment:
+        """The deployment with the largest window: documents are cut for it, whatever is open right now, so
+        that a later attempt finds the same parts."""
+        serving = [deployment for deployment in self.deployments if deployment.serves(purpose)]
+        return max(serving, key=lambda deployment: deployment.context_window)
+
+    def worst_cost(self, purpose: str, prompt_tokens: int) -> Decimal:
+        """The most that one call can cost, whoever is asked; in yuan."""
+        serving = (deployment for deployment in self.deployments if deployment.serves(purpose))
+        return max((worst_cost(prompt_tokens, deployment) for deployment in serving), default=Decimal(0))
 
     def bind(self, *, deadline: float, context: CallContext) -> Ask:
         """This client as an `Ask` for one task: the step's name is given call by call."""
@@ -87,103 +120,206 @@ class LLMClient:
         """Ask until there is a valid answer or no cure. `deadline` is a reading of time.monotonic().
 
         Raises LLMError: after the retries of its kind; LLMInvalidAnswer after one re-ask; LLMContextTooLong
-        also when the answer ran into its own limit. `types.spent_of` tells what it had cost.
+        also when the answer ran into its own limit; LLMThrottled and LLMGateClosed with `retry_after` when
+        the task should come back then. `types.spent_of` tells what it had cost.
         """
         question = _Question(context or CallContext(), deadline, self._calls_for(context))
         try:
             value = await self._ask(tuple(messages), schema, question)
         except LLMError as error:
-            error.params.update(calls=question.calls, usage=question.usage)
+            error.params["spent"] = question.spending
             raise
+        spent = question.spending
+        answered = question.answered_by
         return StructuredAnswer(
-            value, question.usage, question.calls, self.deployment.provider, self.deployment.model
+            value, spent.usage, spent.calls, answered.provider, answered.model, spent.cost
         )
 
+    async def probe(self, deployment: Deployment) -> LLMError | None:
+        """One tiny call past the gate: None when the deployment lets us in again."""
+        request = ChatRequest((Message("user", "ping"),), max_tokens=16)
+        context = CallContext(step="probe")
+        deadline = time.monotonic() + 60
+        try:
+            await self._caller.call(request, deployment, deadline, _Question(context, deadline, 1))
+        except LLMError as error:
+            # Too short, refused, throttled: whatever it is, the key was good and so was the account.
+            shut = (*NEEDS_PROBE, ErrorKind.TRANSIENT, ErrorKind.BAD_REQUEST)
+            kind = kind_of(error)
+            return error if kind in shut or kind is None or str(kind).startswith("timeout") else None
+        return None
+
+    def _calls_for(self, context: CallContext | None) -> int:
+        """Calls that may bring an answer; the rounds of the policy bound them when the step has no limit."""
+        asked = context.calls if context is not None else None
+        return self._policy.calls * max(len(self.deployments), 1) if asked is None else max(1, asked)
+
     async def _ask(self, messages: tuple[Message, ...], schema: type[Model], question: _Question) -> Model:
-        answer, sent = await self._send(messages, schema, question)
+        answer = await self._answer(messages, schema, question)
         try:
-            return self._read(answer, schema)
+            return _read(answer, schema)
         except AnswerInvalid as invalid:
-            again = ask_again(sent, answer.text, invalid.problems)
+            again = ask_again(messages, answer.text, invalid.problems)
         question.calls_left = max(question.calls_left, 1)
-        answer, _ = await self._send(again, schema, question, is_prepared=True)
+        # Its own mistake is best mended by who made it.
+        question.prefers = question.answered_by.label
+        answer = await self._answer(again, schema, question)
         try:
-            return self._read(answer, schema)
+            return _read(answer, schema)
         except AnswerInvalid as still:
             detail = f"answer invalid twice: {len(still.problems)} problems"
             raise failure(ErrorKind.SCHEMA, detail) from None
 
-    def _calls_for(self, context: CallContext | None) -> int:
-        asked = context.calls if context is not None else None
-        return self._policy.calls if asked is None else max(1, min(asked, self._policy.calls))
-
-    def _read(self, answer: ChatAnswer, schema: type[Model]) -> Model:
-        if answer.finish_reason == "length":
-            raise failure(ErrorKind.CONTEXT, "answer cut at max_tokens", finish_reason="length")
-        return read_answer(answer.text, schema, is_finished=answer.finish_reason == "stop")
-
-    async def _send(
-        self,
-        messages: tuple[Message, ...],
-        schema: type[Model],
-        question: _Question,
-        *,
-        is_prepared: bool = False,
-    ) -> tuple[ChatAnswer, tuple[Message, ...]]:
-        """One answer, and the messages that brought it; a rung down whenever the format is not understood."""
-        while True:
-            level = self._level
-            sent = messages if is_prepared else with_schema(messages, schema, level)
-            form = response_format(schema, level, self.deployment.provider)
-            try:
-                return await self._retry(ChatRequest(sent, form), question), sent
-            except LLMError as error:
-                lower = below(level)
-                if not error.params.get("about_format") or lower is None:
-                    raise
-                log.warning("llm_format_refused", model=self.deployment.model, level=level, next=lower)
-                # Another question may have gone down meanwhile; never up again.
-                self._level = max(self._level, lower, key=LADDER.index)
-
-    async def _retry(self, request: ChatRequest, question: _Question) -> ChatAnswer:
+    async def _answer(
+        self, messages: tuple[Message, ...], schema: type[Model], question: _Question
+    ) -> ChatAnswer:
+        """Rounds until one brings an answer; then what is left to do about a provider that throttles."""
         policy = self._policy.limited_to(question.calls_left)
         loop = retrying(question.deadline, policy=policy, sleep=self._sleep)
-        return await loop(self._call, request, question)
-
-    async def _call(self, request: ChatRequest, question: _Question) -> ChatAnswer:
-        """One call, told to the observers before and after."""
-        estimate = sum(estimate_tokens(message.content) for message in request.messages)
-        call = Call(self.deployment, question.context, estimate, question.count())
-        started = time.monotonic()
-        for observer in self._observers:
-            await observer.started(call)
         try:
-            answer = await self._transport.stream_chat(request, self.deployment, question.deadline)
-        except BaseException as error:
-            took = round((time.monotonic() - started) * 1000, 2)
-            if isinstance(error, LLMError):
-                spent = error.params.get("response_tokens")
-                question.usage += Usage(estimate, spent if isinstance(spent, int) else 0, estimated=True)
-            for observer in self._observers:
-                await observer.failed(call, error, took)
+            return await loop(self._round, messages, schema, question)
+        except LLMThrottled as error:
+            if error.retry_after is None and question.last is not None:
+                # No time named, and four calls in vain: limits of a minute need more than that.
+                lane = question.last.lane
+                error.retry_after = lane.cooldown()
+                await self.gates.close(lane.deployment, error, seconds=error.retry_after)
             raise
-        question.usage += answer.usage
-        for observer in self._observers:
-            await observer.answered(call, answer)
-        return answer
+        except LLMError as error:
+            if (
+                is_retried(error)
+                and error.retry_after is not None
+                and error.retry_after > policy.longest_wait
+                and question.last is not None
+            ):
+                # A server that says when it will be back: until then nobody's try is used up.
+                gate = self.gates.closed(question.last.lane.name)
+                if gate is not None:
+                    raise self.router.closed_for(gate) from error
+            raise
+
+    async def _round(
+        self, messages: tuple[Message, ...], schema: type[Model], question: _Question
+    ) -> ChatAnswer:
+        """Ask one deployment after the other, none twice; raises the most hopeful of their errors."""
+        wanted = self._wanted(messages, question)
+        try:
+            ticket = await self.router.acquire(wanted, question.deadline)
+        except NoDeployment:
+            raise question.barred or failure(ErrorKind.BAD_REQUEST, "no deployment") from None
+        errors: list[LLMError] = []
+        while True:
+            question.last = ticket
+            try:
+                return await self._caller.ask(ticket, self.router, messages, schema, question)
+            except LLMError as error:
+                errors.append(await self._judged(error, ticket, question))
+            if not question.may_go_on(errors[-1]):
+                break
+            wanted = replace(
+                self._wanted(messages, question), without=wanted.without | {ticket.lane.name}, only=None
+            )
+            try:
+                following = self.router.acquire_now(wanted)
+            except LLMGateClosed as closed:
+                # The others come back by themselves: the task waits for them instead of failing.
+                if not is_retried(errors[-1]) and not closed.params.get("needs_probe"):
+                    errors.append(closed)
+                break
+            except LLMError:
+                break
+            if following is None:
+                break
+            log.info("llm_falls_back", step=question.context.step, to=following.lane.name)
+            ticket = following
+        raise min(errors, key=_hopelessness)
+
+    def _wanted(self, messages: tuple[Message, ...], question: _Question) -> Wanted:
+        return Wanted(
+            question.context.purpose,
+            prompt_tokens=prompt_estimate(ChatRequest(messages)),
+            answer_tokens=max((d.max_tokens or 0 for d in self.deployments), default=0),
+            without=frozenset(question.without),
+            not_from=frozenset(question.not_from),
+            larger_than=question.larger_than,
+            only=question.prefers,
+        )
+
+    async def _judged(self, error: LLMError, ticket: Ticket, question: _Question) -> LLMError:
+        """What a failed call means for the ways: gates close, and this question avoids what can't help."""
+        kind, deployment = kind_of(error), ticket.lane.deployment
+        question.prefers = None
+        if kind in NEEDS_PROBE:
+            question.without.add(deployment.label)
+            question.barred = error
+            if not await self.gates.close(deployment, error, seconds=None):
+                # Another task has met it already; this one waits behind the gate like the rest.
+                gate = self.gates.closed(deployment.label)
+                if gate is not None:
+                    return self.router.closed_for(gate)
+        elif is_retried(error):
+            wait = error.retry_after
+            if wait is not None and wait > self._policy.longest_wait:
+                await self.gates.close(deployment, error, seconds=wait)
+        elif kind is ErrorKind.CONTEXT and error.params.get("finish_reason") != "length":
+            question.larger_than = max(question.larger_than, deployment.context_window)
+            question.barred = error
+        elif kind is ErrorKind.CONTENT:
+            question.not_from.add(deployment.provider)
+            question.barred = error
+        elif error.params.get("status") == 404:
+            question.without.add(deployment.label)
+            question.barred = error
+        return error
+
+
+def _read(answer: ChatAnswer, schema: type[Model]) -> Model:
+    if answer.finish_reason == "length":
+        raise failure(ErrorKind.CONTEXT, "answer cut at max_tokens", finish_reason="length")
+    return read_answer(answer.text, schema, is_finished=answer.finish_reason == "stop")
+
+
+def _hopelessness(error: LLMError) -> tuple[bool, bool, float]:
+    """Least first: what the next round may cure, then what waiting may."""
+    return (not is_retried(error), not error.retryable, error.retry_after or 0.0)
 
 
 @dataclass(slots=True)
 class _Question:
-    """What one question has used so far."""
+    """What one question has used and learned so far."""
 
     context: CallContext
     deadline: float
     calls_left: int
-    calls: int = 0
-    usage: Usage = field(default_factory=Usage)
+    spending: Spending = field(default_factory=Spending)
+    without: set[str] = field(default_factory=set)
+    not_from: set[str] = field(default_factory=set)
+    larger_than: int = 0
+    prefers: str | None = None
+    barred: LLMError | None = None  # why no deployment may be left
+    last: Ticket | None = None
+
+    @property
+    def answered_by(self) -> Deployment:
+        assert self.last is not None  # noqa: S101  there is an answer
+        return self.last.lane.deployment
+
+    def may_go_on(self, error: LLMError) -> bool:
+        """Whether another deployment may be asked in this round."""
+        falls_back = kind_of(error) in _FALLS_BACK or error.params.get("status") == 404
+        is_gate = isinstance(error, LLMGateClosed)
+        cut = error.params.get("finish_reason") == "length"
+        return (falls_back or is_gate) and not cut and self.calls_left > 0
 
     def count(self) -> int:
-        self.calls += 1
+        """One more call; its number."""
         self.calls_left -= 1
-        return self.calls
+        self.spending = replace(self.spending, calls=self.spending.calls + 1)
+        return self.spending.calls
+
+    def spend(self, spent: Spending) -> None:
+        """Add what a call has cost."""
+        total = self.spending
+        self.spending = Spending(total.calls, total.usage + spent.usage, total.cost + spent.cost)
+        if self.context.spent is not None:
+            self.context.spent(self.spending)

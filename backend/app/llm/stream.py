@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from backend.app.llm.classify import FINISHES, complaint_of, failure, failure_of
-from backend.app.llm.types import ChatRequest, ErrorKind, Usage, estimate_tokens
+from backend.app.llm.types import ChatRequest, ErrorKind, Usage, estimate_tokens, token_weight
 
 DONE = "[DONE]"
 
@@ -18,10 +18,11 @@ DONE = "[DONE]"
 class AnswerBuilder:
     """Collects one answer. Its methods raise LLMError as soon as the answer can't become a good one."""
 
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    def __init__(self, provider: str, *, limit: int | None = None) -> None:
+        """`limit`: tokens, by our own count, after which an answer counts as cut."""
+        self._provider, self._limit = provider, limit
         self._parts: list[str] = []
-        self._unseen = 0  # characters of reasoning, paid for but not shown
+        self._tokens = 0.0  # estimated, of what is shown and of reasoning, which is paid for as well
         self._refused = False
         self._usage: Usage | None = None
         self.finish_reason: str | None = None
@@ -72,7 +73,7 @@ class AnswerBuilder:
         """Tokens of the answer as far as it came; estimated until the server counts."""
         if self._usage is not None:
             return self._usage.response_tokens
-        return estimate_tokens(self.text()) + round(0.5 * self._unseen)
+        return round(self._tokens)
 
     def _take(self, event: dict[str, Any], field: str) -> None:
         if event.get("error") or ("choices" not in event and ("code" in event or "message" in event)):
@@ -93,8 +94,11 @@ class AnswerBuilder:
         hidden = part.get("reasoning_content") or part.get("reasoning")
         if content:
             self._parts.append(content)
+            self._tokens += token_weight(content)
         if isinstance(hidden, str):
-            self._unseen += len(hidden)
+            self._tokens += 0.5 * len(hidden)
+        if self._limit is not None and self._tokens > self._limit and self.finish_reason is None:
+            raise failure(ErrorKind.CONTEXT, "answer longer than its limit", finish_reason="length")
         self._refused = self._refused or bool(part.get("refusal"))
         self.has_token = self.has_token or bool(content or hidden)
 

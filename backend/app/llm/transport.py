@@ -11,28 +11,31 @@ import asyncio
 import json
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime
 from math import inf
-from typing import Any
 
 import httpx
 
 from backend.app.common.errors import LLMConnectionFailed, LLMError
+from backend.app.llm import providers
 from backend.app.llm.classify import Complaint, complaint_of, failure, failure_of
+from backend.app.llm.providers import Quirk
 from backend.app.llm.retry_after import retry_after
 from backend.app.llm.sse import EventParser
 from backend.app.llm.stream import AnswerBuilder
-from backend.app.llm.types import ChatAnswer, ChatRequest, Deployment, ErrorKind
+from backend.app.llm.types import ChatAnswer, ChatRequest, Deployment, ErrorKind, Meter
 
 PIECE = 64 * 1024
 MAX_COMPLAINT = 64 * 1024  # bytes of an error body that are read
 COMPLAINT_SECONDS = 3.0  # an error body that drips is judged by its status alone
 TAIL_SECONDS = 2.0  # after finish_reason: for the usage chunk
+TOLD_EVERY_SECONDS = 1.0
 END_SECONDS = 0.25  # after [DONE]: for the end of the body, which lets the connection be used again
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-_POOL = httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=30.0)
+_POOL = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+# A server that was not told the limit, or does not keep it, is cut off here; our count is an estimate.
+_LIMIT_SLACK = 1.25
 
 
 class Transport:
@@ -47,35 +50,51 @@ class Transport:
         for client in clients:
             await client.aclose()
 
-    async def stream_chat(self, request: ChatRequest, deployment: Deployment, deadline: float) -> ChatAnswer:
+    async def stream_chat(
+        self,
+        request: ChatRequest,
+        deployment: Deployment,
+        deadline: float,
+        *,
+        quirks: Collection[Quirk] = frozenset(),
+        meter: Meter | None = None,
+    ) -> ChatAnswer:
         """One call, one answer with a finish_reason. `deadline` is a reading of time.monotonic().
 
-        Raises LLMError; its params say kind, detail, first_token_ms, finish_reason and response_tokens.
+        `meter` is kept up to date, also when the call is cancelled. Raises LLMError; its params say kind,
+        detail, first_token_ms, finish_reason and response_tokens.
         """
-        watch = _Watch(deployment, deadline)
-        builder = AnswerBuilder(deployment.provider)
+        watch = _Watch(deployment, deadline, meter)
+        limit = providers.answer_limit(request, deployment)
+        builder = AnswerBuilder(
+            deployment.provider, limit=None if limit is None else round(limit * _LIMIT_SLACK)
+        )
+        content = json.dumps(providers.body(request, deployment, quirks), ensure_ascii=False)
         try:
-            await self._run(request, deployment, watch, builder)
+            await self._run(content.encode("utf-8", "replace"), deployment, watch, builder)
             text = builder.check()
         except LLMError as error:
             error.params.update(
                 first_token_ms=watch.first_token_ms,
-                finish_reason=builder.finish_reason,
+                finish_reason=builder.finish_reason or error.params.get("finish_reason"),
                 response_tokens=builder.tokens_so_far(),
             )
             raise
+        finally:
+            if meter is not None:
+                meter.response_tokens, meter.is_answering = builder.tokens_so_far(), watch.has_headers
         return ChatAnswer(
             text, str(builder.finish_reason), builder.usage(request), watch.elapsed_ms(), watch.first_token_ms
         )
 
     async def _run(
-        self, request: ChatRequest, deployment: Deployment, watch: _Watch, builder: AnswerBuilder
+        self, content: bytes, deployment: Deployment, watch: _Watch, builder: AnswerBuilder
     ) -> None:
         """Send, read, and turn whatever httpx and the timer raise into our errors."""
         watch.check_time_left()
         try:
             async with watch.timer():
-                await self._exchange(request, deployment, watch, builder)
+                await self._exchange(content, deployment, watch, builder)
         except TimeoutError:
             if builder.finish_reason is None:
                 raise watch.failure() from None
@@ -90,22 +109,27 @@ class Transport:
                 raise _lost(error, watch) from None
 
     async def _exchange(
-        self, request: ChatRequest, deployment: Deployment, watch: _Watch, builder: AnswerBuilder
+        self, content: bytes, deployment: Deployment, watch: _Watch, builder: AnswerBuilder
     ) -> None:
         client = self._client(deployment)
-        url = f"{deployment.base_url.rstrip('/')}/chat/completions"
-        async with client.stream("POST", url, content=_body(request, deployment)) as response:
+        async with client.stream("POST", providers.endpoint(deployment), content=content) as response:
             watch.has_headers = True
             if response.status_code != 200:
                 raise await _complaint(response, deployment.provider)
             await _read_answer(response, deployment, watch, builder)
 
     def _client(self, deployment: Deployment) -> httpx.AsyncClient:
-        key = (deployment.base_url, deployment.api_key, deployment.connect_s, deployment.trust_env)
+        key = (
+            deployment.provider,
+            deployment.base_url,
+            deployment.api_key,
+            deployment.connect_s,
+            deployment.trust_env,
+        )
         if key not in self._clients:
             _check_url(deployment.base_url)
             self._clients[key] = httpx.AsyncClient(
-                headers=_headers(deployment.api_key),
+                headers=_headers(deployment),
                 # Connecting only: everything after it is under the watch's timer.
                 timeout=httpx.Timeout(None, connect=deployment.connect_s or None),
                 limits=_POOL,
@@ -118,7 +142,8 @@ class Transport:
 class _Watch:
     """The limits of one call: first token, silence, total, deadline. One timer, moved along."""
 
-    def __init__(self, deployment: Deployment, deadline: float) -> None:
+    def __init__(self, deployment: Deployment, deadline: float, meter: Meter | None = None) -> None:
+        self._meter, self._told_at = meter, 0.0
         self._started = time.monotonic()
         self._idle = deployment.idle_s or inf
         self._end = min(deadline, self._started + (deployment.timeout_s or inf))
@@ -137,13 +162,17 @@ class _Watch:
         self._timeout = asyncio.timeout_at(self._loop_time(self._until))
         return self._timeout
 
-    def heard(self, *, has_token: bool) -> None:
+    def heard(self, builder: AnswerBuilder) -> None:
         """An event came. Until the first token only its own limit counts: keep-alives prove nothing."""
-        if not has_token:
+        if not builder.has_token:
             return
         if self.first_token_ms is None:
             self.first_token_ms = self.elapsed_ms()
-        until = min(self._end, time.monotonic() + self._idle)
+        now = time.monotonic()
+        if self._meter is not None and now - self._told_at >= TOLD_EVERY_SECONDS:
+            self._told_at = now
+            self._meter.tell(builder.tokens_so_far())
+        until = min(self._end, now + self._idle)
         # Moving the timer costs more than a chunk; a twentieth of the limit is not worth it.
         if until - self._until > min(1.0, self._idle / 20) or until < self._until:
             self._move(until)
@@ -191,7 +220,7 @@ async def _read_answer(
         async for piece in pieces:
             body += piece
         builder.add_whole(body.decode("utf-8-sig", "replace"))
-        watch.heard(has_token=True)
+        watch.heard(builder)
         return
     parser = EventParser()
     _take(parser.feed(start), watch, builder)
@@ -212,7 +241,7 @@ def _take(events: Iterator[str], watch: _Watch, builder: AnswerBuilder) -> None:
         builder.add(data)
         came = True
     if came:
-        watch.heard(has_token=builder.has_token)
+        watch.heard(builder)
     if builder.is_done:
         watch.finished(END_SECONDS)
     elif builder.finish_reason is not None:
@@ -282,31 +311,14 @@ def _check_url(base_url: str) -> None:
         raise failure(ErrorKind.BAD_REQUEST, "base URL is not an http(s) address")
 
 
-def _headers(api_key: str) -> dict[str, str]:
-    headers = {
+def _headers(deployment: Deployment) -> dict[str, str]:
+    key = deployment.api_key
+    if key and not (key.isascii() and key.isprintable()):
+        raise failure(ErrorKind.AUTH, "the key has characters that no key has")
+    return {
         "Content-Type": "application/json",
         "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "SalesAssistant",
+        **providers.key_headers(deployment),
     }
-    if api_key:
-        if not api_key.isascii() or not api_key.isprintable():
-            raise failure(ErrorKind.AUTH, "the key has characters that no key has")
-        headers["Authorization"] = f"Bearer {api_key}"
-    return headers
-
-
-def _body(request: ChatRequest, deployment: Deployment) -> bytes:
-    """The request as JSON. A None in `deployment.extra` takes a field away that a server does not know."""
-    body: dict[str, Any] = {
-        "model": deployment.model,
-        "messages": [asdict(message) for message in request.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": request.temperature,
-        "max_tokens": request.max_tokens if request.max_tokens is not None else deployment.max_tokens,
-        "response_format": request.response_format,
-        **deployment.extra,
-    }
-    kept = {key: value for key, value in body.items() if value is not None}
-    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace")

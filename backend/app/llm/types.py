@@ -46,6 +46,27 @@ class StructuredLevel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a provider charges, in yuan per million tokens. `cached`: prompt tokens found in its cache."""
+
+    prompt: Decimal = Decimal(0)
+    response: Decimal = Decimal(0)
+    cached: Decimal | None = None  # None: as `prompt`
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What one deployment may be asked for, by each worker; 0 is no limit of ours.
+
+    A limit by provider is approximate across workers: each keeps its own count.
+    """
+
+    concurrency: int = 0  # calls at once; narrowed by itself when the provider throttles
+    rpm: int = 0  # requests a minute
+    tpm: int = 0  # tokens a minute, prompt and answer
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One model at one provider under one key. Times in seconds; a limit of 0 leaves only the deadline."""
 
@@ -64,11 +85,20 @@ class Deployment:
     max_bytes: int = 16 * 1024 * 1024  # of one response, after decompression
     trust_env: bool = False  # proxies from the environment
     extra: Mapping[str, JSON] = field(default_factory=dict)  # top-level fields of the request body
+    api_version: str = ""  # Azure's classic address; empty: its v1 address
+    weight: float = 1.0  # share of the calls among equals
+    purposes: frozenset[str] = frozenset()  # "bidding", "workload"; empty: any
+    quotas: Quotas = Quotas()
+    prices: Prices = Prices()
 
     @property
     def label(self) -> str:
-        """How people call it."""
+        """How people call it; the name of its gate."""
         return self.name or f"{self.provider}/{self.model}"
+
+    def serves(self, purpose: str) -> bool:
+        """Whether calls for this purpose may go here."""
+        return not self.purposes or not purpose or purpose in self.purposes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +146,61 @@ class ChatAnswer:
     first_token_ms: float | None
 
 
+@dataclass(slots=True)
+class Meter:
+    """How far one call has come; `told` hears of tokens about once a second."""
+
+    response_tokens: int = 0
+    is_answering: bool = False  # headers of the answer have come
+    told: Callable[[int], None] | None = None
+
+    def tell(self, tokens: int) -> None:
+        self.response_tokens = tokens
+        if self.told is not None:
+            self.told(tokens)
+
+
 @dataclass(frozen=True, slots=True)
 class StructuredAnswer(Generic[Model]):
-    """A validated answer; `usage` and `calls` cover every call it took, failed ones too."""
+    """A validated answer; `usage`, `calls` and `cost` (yuan) cover every call it took, failed ones too."""
 
     value: Model
     usage: Usage
     calls: int
     provider: str
     model: str
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the calls of one question have cost so far; `cost` in yuan."""
+
+    calls: int = 0
+    usage: Usage = Usage()
+    cost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Whose call it is, for logs and ledger. `calls`: how many the step still has (None: the policy's)."""
+    """Whose call it is, for logs and ledger, and what whoever asks wants to hear and to say on the way.
+
+    `calls`: how many the step still has (None: the policy's). `permit` is awaited before each call with what
+    the question will have cost at worst after it, in yuan; it raises when that must not be. `reserved` is
+    what needs no further permit. `spent` hears what every call has cost, `tokens` how many of an answer have
+    come.
+    """
 
     task_id: int | None = None
     attempt: int | None = None
     step: str | None = None
+    user_id: int | None = None
+    purpose: str = ""
     calls: int | None = None
+    reserved: Decimal = Decimal(0)
+    permit: Callable[[Decimal], Awaitable[None]] | None = None
+    spent: Callable[[Spending], None] | None = None
+    tokens: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +224,15 @@ class Step(Protocol):
     """
 
     async def __call__(
-        self, name: str, inputs: Mapping[str, JSON], call: Callable[[], Awaitable[StepResult]]
-    ) -> JSON: ...
+        self,
+        name: str,
+        inputs: Mapping[str, JSON],
+        call: Callable[[], Awaitable[StepResult]],
+        *,
+        prompt_tokens: int = 0,
+    ) -> JSON:
+        """`prompt_tokens`: an estimate, from which the step's worst cost is reserved."""
+        ...
 
 
 class Ask(Protocol):
@@ -170,11 +243,10 @@ class Ask(Protocol):
     ) -> StructuredAnswer[Model]: ...
 
 
-def spent_of(error: BaseException) -> tuple[int, Usage]:
-    """How many calls a failed question took, and their tokens."""
-    params = error.params if isinstance(error, LLMError) else {}
-    calls, usage = params.get("calls"), params.get("usage")
-    return (calls if isinstance(calls, int) else 0), (usage if isinstance(usage, Usage) else Usage())
+def spent_of(error: BaseException) -> Spending:
+    """What a failed question has cost."""
+    spent = error.params.get("spent") if isinstance(error, LLMError) else None
+    return spent if isinstance(spent, Spending) else Spending()
 
 
 def kind_of(error: BaseException) -> ErrorKind | None:
@@ -185,5 +257,10 @@ def kind_of(error: BaseException) -> ErrorKind | None:
 
 def estimate_tokens(text: str) -> int:
     """Tokens of a text without a tokenizer: 0.72 a Han character, 0.42 any other (within 15 % of Qwen's)."""
+    return round(token_weight(text))
+
+
+def token_weight(text: str) -> float:
+    """The same, not rounded: for a text that comes in pieces."""
     han = sum(len(run) for run in _HAN.findall(text))
-    return round(0.72 * han + 0.42 * (len(text) - han))
+    return 0.72 * han + 0.42 * (len(text) - han)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backend.app.common.errors import AppError, LLMThrottled
+from backend.app.common.errors import AppError, LLMGateClosed, LLMThrottled
 from backend.app.tasks.task import POISONED_AFTER, Task
 
 RETRY_FIRST_S = 30.0
@@ -45,10 +45,11 @@ def backoff(retry_count: int, *, chance: float) -> timedelta:
 def decide(task: Task, error: AppError, *, now: datetime, chance: float) -> Decision:
     """Say what follows a failed attempt; touch nothing.
 
-    A throttled provider that named its time hands the task back: waiting is not the task's fault.
+    A provider that throttles or whose gate is closed hands the task back: waiting is not the task's fault.
+    The time it named is stretched by up to a quarter: tasks that were handed back together come back apart.
     """
-    if isinstance(error, LLMThrottled) and error.retry_after is not None:
-        return Release(run_at=now + timedelta(seconds=error.retry_after))
+    if isinstance(error, LLMThrottled | LLMGateClosed) and error.retry_after is not None:
+        return Release(run_at=now + timedelta(seconds=error.retry_after * (1 + 0.25 * chance)))
     if not error.retryable:
         return Fail(retry_exhausted=False)
     if task.retry_count < task.max_retries:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 import structlog
@@ -51,8 +52,10 @@ class Context(Protocol):
         call: Callable[[], Awaitable[StepResult]],
         *,
         is_paid: bool = True,
+        reserve: Decimal = Decimal(0),
     ) -> JSON:
-        """A durable step: the kept result, or `call`'s, kept from now on. `is_paid`: it costs money."""
+        """A durable step: the kept result, or `call`'s, kept from now on. `is_paid`: it costs money, at the
+        first call no more than `reserve` yuan; `steps.current_call` has the permit for further ones."""
         ...
 
     def progress(self, stage: str, percent: int, message: str) -> None:
@@ -61,6 +64,10 @@ class Context(Protocol):
 
     def usage(self) -> dict[str, JSON]:
         """What the steps of this attempt have cost so far."""
+        ...
+
+    def answered_by(self) -> tuple[str, str] | None:
+        """(provider, model) that gave most of the steps' results; None when none was asked."""
         ...
 
 
@@ -86,8 +93,9 @@ class AttemptContext:
         call: Callable[[], Awaitable[StepResult]],
         *,
         is_paid: bool = True,
+        reserve: Decimal = Decimal(0),
     ) -> JSON:
-        return await self._steps.run(name, inputs, call, is_paid=is_paid)
+        return await self._steps.run(name, inputs, call, is_paid=is_paid, reserve=reserve)
 
     def progress(self, stage: str, percent: int, message: str) -> None:
         self._percent = max(self._percent, min(percent, 99))
@@ -113,6 +121,10 @@ class AttemptContext:
     def usage(self) -> dict[str, JSON]:
         return self._steps.usage.as_json()
 
+    def answered_by(self) -> tuple[str, str] | None:
+        most = self._steps.usage.answered_by.most_common(1)
+        return most[0][0] if most else None
+
 
 class Runner:
     """Runs attempts. `lose` and `release` end one from outside, for two different reasons."""
@@ -125,9 +137,11 @@ class Runner:
         may_call: Callable[[], bool],
         *,
         timeout: float,
+        budget: Decimal = Decimal(0),
     ) -> None:
+        """`timeout`: seconds of one attempt; `budget`: yuan that one task may spend (0: no limit)."""
         self._handlers, self._desk, self._run, self._may_call = handlers, desk, run, may_call
-        self._timeout = timeout
+        self._timeout, self._budget = timeout, budget
         # Only while the handler works: a report is never interrupted.
         self._working: dict[Lease, asyncio.Task[None]] = {}
         self._lost: set[Lease] = set()
@@ -139,7 +153,7 @@ class Runner:
         bind_contextvars(task_id=task.id, attempt=task.attempt)
         log.info("task_started", task_type=task.task_type, user_id=task.user_id)
         began = time.monotonic()
-        steps = Steps(task.lease, task.user_id, self._patient_write, self._may_call)
+        steps = Steps(task.lease, task.user_id, self._patient_write, self._may_call, budget=self._budget)
         report = await self._attempt(task, steps)
         if report is None:
             await self._give_up(task, steps)
@@ -228,7 +242,7 @@ class Runner:
     def _failed(self, task: Task, steps: Steps, error: AppError) -> Report:
         decision = decide(task, error, now=_now(), chance=random.random())
         if isinstance(decision, Release):
-            return self._released(task, steps, run_at=decision.run_at)
+            return self._released(task, steps, run_at=decision.run_at, why=error)
         retried = isinstance(decision, Retry)
         meta = _meta(task, steps)
         if isinstance(decision, Fail) and decision.retry_exhausted:
@@ -247,7 +261,8 @@ class Runner:
             usage=steps.usage.as_json(),
         )
 
-    def _released(self, task: Task, steps: Steps, *, run_at: datetime) -> Report:
+    def _released(self, task: Task, steps: Steps, *, run_at: datetime, why: AppError | None = None) -> Report:
+        """Back to the queue; whoever looks at the task is told `why` it waits."""
         return Report(
             lease=task.lease,
             user_id=task.user_id,
@@ -255,8 +270,9 @@ class Runner:
             outcome=AttemptOutcome.RELEASED,
             attempt=task.attempt,
             run_at=run_at,
-            meta=task.meta,
+            meta=_meta(task, steps),
             usage=steps.usage.as_json(),
+            progress=None if why is None else _waiting(why),
         )
 
     async def _give_up(self, task: Task, steps: Steps) -> None:
@@ -269,7 +285,23 @@ class Runner:
 
 
 def _meta(task: Task, steps: Steps) -> dict[str, JSON]:
-    return {**task.meta, "usage": steps.usage.as_json()}
+    """The row's own, with what this attempt has cost and what all have."""
+    before = task.meta.get("usage") or {}
+    usage = steps.usage.as_json()
+    usage["calls_by_step"] = steps.usage.steps_as_json()
+    usage["total_calls"] = int(before.get("total_calls") or 0) + steps.usage.calls
+    total = Decimal(str(before.get("total_cost") or 0)) + steps.usage.cost
+    usage["total_cost"] = round(float(total), 6)
+    return {**task.meta, "usage": usage}
+
+
+def _waiting(why: AppError) -> dict[str, JSON]:
+    return {
+        "percent": 0,
+        "stage": "waiting_llm",
+        "message": why.sentence(),
+        "message_en": why.sentence("en"),
+    }
 
 
 def _now() -> datetime:

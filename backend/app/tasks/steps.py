@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from backend.app.common.errors import BudgetExceeded
 from backend.app.db.types import json_text
 from backend.app.tasks import queue
 from backend.app.tasks.queue import StepBegin
 from backend.app.tasks.task import JSON, Lease, Spent
 
 Write = Callable[..., Awaitable[JSON]]
-
-
-# How many calls earlier attempts have made for the step that is being called now.
-calls_before: ContextVar[int] = ContextVar("calls_before", default=0)
+MAX_STEPS_SHOWN = 200  # of a task's metadata
 
 
 class LeaseLost(Exception):
@@ -30,14 +30,6 @@ class LeaseLost(Exception):
 
 class LeaseUncertain(LeaseLost):
     """The lease was not renewed lately, though nobody has taken it yet: start nothing, hand back."""
-
-
-class StepCallFailed(Exception):
-    """Lets a call say what it had cost before it failed; `__cause__` is the failure itself."""
-
-    def __init__(self, spent: Spent) -> None:
-        super().__init__("the calls of a step failed")
-        self.spent = spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +49,22 @@ class Usage:
     in_doubt_calls: int = 0
     prompt_tokens: int = 0
     response_tokens: int = 0
-    cost: float = 0.0
+    cost: Decimal = Decimal(0)
+    calls_by_step: dict[str, int] = field(default_factory=dict)
+    answered_by: Counter[tuple[str, str]] = field(default_factory=Counter)  # (provider, model)
 
-    def add(self, spent: Spent) -> None:
+    def add(self, name: str, spent: Spent) -> None:
         self.calls += spent.calls
         self.prompt_tokens += spent.prompt_tokens
         self.response_tokens += spent.response_tokens
-        self.cost = round(self.cost + float(spent.cost), 6)
+        self.cost += spent.cost
+        if spent.calls:
+            self.calls_by_step[name] = self.calls_by_step.get(name, 0) + spent.calls
+
+    def answered(self, provider: str | None, model: str | None) -> None:
+        """A step's result came from there, now or when it was first paid for."""
+        if provider and model:
+            self.answered_by[provider, model] += 1
 
     def as_json(self) -> dict[str, JSON]:
         return {
@@ -72,8 +73,34 @@ class Usage:
             "in_doubt_calls": self.in_doubt_calls,
             "prompt_tokens": self.prompt_tokens,
             "response_tokens": self.response_tokens,
-            "cost": self.cost,
+            "cost": round(float(self.cost), 6),
         }
+
+    def steps_as_json(self) -> dict[str, JSON]:
+        """Calls by step, of at most the first `MAX_STEPS_SHOWN` steps."""
+        return dict(list(self.calls_by_step.items())[:MAX_STEPS_SHOWN])
+
+
+@dataclass(slots=True)
+class StepCall:
+    """What the call of a step may ask of the step around it, and must tell it (`current_call`)."""
+
+    calls_before: int = 0  # of earlier attempts
+    reserved: Decimal = Decimal(0)  # yuan; up to this no further permit is needed
+    spent: Spent | None = None  # so far, should it fail or be cancelled
+    extend: Callable[[Decimal], Awaitable[None]] | None = None
+
+    async def permit(self, worst: Decimal) -> None:
+        """May another call be made, after which the step has cost `worst` yuan at the most?
+
+        Raises LeaseUncertain, LeaseLost or BudgetExceeded.
+        """
+        if self.extend is not None:
+            await self.extend(worst)
+
+
+# The step that is being called now; each asyncio task has its own.
+current_call: ContextVar[StepCall] = ContextVar("current_call")
 
 
 def step_key(inputs: Mapping[str, JSON]) -> str:
@@ -85,11 +112,20 @@ def step_key(inputs: Mapping[str, JSON]) -> str:
 
 class Steps:
     """The steps of one attempt. `write` runs a queue verb in a transaction; `may_call` says whether the
-    lease was renewed lately enough to start something that costs money."""
+    lease was renewed lately enough to start something that costs money; `budget` is the most that the task
+    may spend, in yuan, over all its attempts (0: no limit)."""
 
-    def __init__(self, lease: Lease, user_id: int, write: Write, may_call: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        user_id: int,
+        write: Write,
+        may_call: Callable[[], bool],
+        *,
+        budget: Decimal = Decimal(0),
+    ) -> None:
         self._lease, self._user_id = lease, user_id
-        self._write, self._may_call = write, may_call
+        self._write, self._may_call, self._budget = write, may_call, budget
         self.usage = Usage()
 
     async def run(
@@ -99,32 +135,58 @@ class Steps:
         call: Callable[[], Awaitable[StepResult]],
         *,
         is_paid: bool = True,
+        reserve: Decimal = Decimal(0),
     ) -> JSON:
         """The step's result: kept, or made now by `call`. Raises LeaseLost (LeaseUncertain when only the
-        database is away), and whatever `call` raises. `is_paid` says whether it costs money: a parse that
-        failed or was interrupted is no call that anybody paid for."""
+        database is away), BudgetExceeded, and whatever `call` raises. `is_paid` says whether it costs
+        money: a parse that failed or was interrupted is no call that anybody paid for. `reserve` is the
+        worst cost of its first call in yuan."""
         key = step_key(inputs)
         if not self._may_call():
             raise LeaseUncertain
-        begun: StepBegin = await self._write(queue.begin_step, self._lease, self._user_id, name, key)
-        if begun.state == "lost":
-            raise LeaseLost
+        begun: StepBegin = await self._write(
+            queue.begin_step, self._lease, self._user_id, name, key, reserve=reserve, budget=self._budget
+        )
+        self._check(begun)
         if begun.state in {"done", "reused"}:
             # A step without calls (a parse) saved time, not money.
             self.usage.reused_calls += int(begun.calls > 0)
+            self.usage.answered(begun.provider, begun.model)
             return begun.result
         self.usage.in_doubt_calls += int(begun.in_doubt and is_paid)
-        calls_before.set(begun.calls)
+        around = StepCall(begun.calls, reserve)
+        around.extend = lambda worst: self._extend(around, name, key, worst)
+        token = current_call.set(around)
         try:
             done = await call()
-        except StepCallFailed as failed:
-            await self._failed(name, key, failed.spent)
-            raise (failed.__cause__ or failed) from None
-        except Exception:
-            await self._failed(name, key, Spent(calls=int(is_paid)))
+        except asyncio.CancelledError:
+            if around.spent is not None:
+                self.usage.add(name, around.spent)
             raise
-        self.usage.add(done.spent)
+        except Exception:
+            await self._failed(name, key, around.spent or Spent(calls=int(is_paid)))
+            raise
+        finally:
+            current_call.reset(token)
+        self.usage.add(name, done.spent)
+        self.usage.answered(done.spent.provider, done.spent.model)
         return await self._keep(name, key, done)
+
+    def _check(self, begun: StepBegin) -> None:
+        if begun.state == "lost":
+            raise LeaseLost
+        if begun.state == "over_budget":
+            raise BudgetExceeded(budget=f"{self._budget:f}", spent=f"{begun.committed:.2f}")
+
+    async def _extend(self, around: StepCall, name: str, key: str, worst: Decimal) -> None:
+        if not self._may_call():
+            raise LeaseUncertain
+        if self._budget and worst > around.reserved:
+            begun = await self._write(
+                queue.reserve_step, self._lease, name, key, reserve=worst, budget=self._budget
+            )
+            self._check(begun)
+            around.reserved = worst
 
     async def _keep(self, name: str, key: str, done: StepResult) -> JSON:
         """Written even when the attempt is cancelled meanwhile: it was paid for."""
@@ -138,5 +200,5 @@ class Steps:
             raise
 
     async def _failed(self, name: str, key: str, spent: Spent) -> None:
-        self.usage.add(spent)
+        self.usage.add(name, spent)
         await self._write(queue.fail_step, self._lease, name, key, spent=spent)

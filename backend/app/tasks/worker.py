@@ -104,6 +104,7 @@ class TaskWorker:
             self._transaction,
             self._heartbeat.is_fresh,
             timeout=parts.task_timeout,
+            budget=parts.task_budget,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
@@ -114,6 +115,7 @@ class TaskWorker:
                 return 0 if self._stopping.is_set() else 1
             log.info("worker_started", pid=identity.pid, concurrency=parts.concurrency, only=self._only)
             self._desk.start()
+            await parts.start()
             watch.start(lambda: _call_soon(loop, self._woken))
             code = await self._poll()
             await self._wind_down()
@@ -177,7 +179,7 @@ class TaskWorker:
         if limit <= 0:
             self._last_was_full = False
             return 0
-        claimed: list[Task] = await self._in_pool(self._take, limit)
+        claimed: list[Task] = await self._in_pool(self._take, limit, self._types())
         for task in claimed:
             replaced = self._book.add(task.lease)
             if replaced is not None:
@@ -188,11 +190,14 @@ class TaskWorker:
         self._last_was_full = len(claimed) >= limit
         return len(claimed)
 
-    def _take(self, limit: int) -> list[Task]:
+    def _types(self) -> list[str]:
+        """What may be claimed now: tasks whose models are behind closed gates stay waiting."""
+        return sorted(set(self._parts.handlers) - self._parts.blocked_types())
+
+    def _take(self, limit: int, types: list[str]) -> list[Task]:
         """In a thread: a look that costs no lock, then a claim if there is something to claim."""
         parts = self._parts
         may_sweep = self._heartbeat.may_sweep
-        types = sorted(parts.handlers)
         announced, self._announced = self._announced, False
         if not announced and not self._last_was_full and self._only is None:
             with parts.database.read() as conn:
@@ -232,13 +237,15 @@ class TaskWorker:
     async def _suspects(self, room: int) -> list[int]:
         """Due tasks that have killed their workers."""
 
+        types = self._types()
+
         def look() -> list[int]:
             with self._parts.database.read() as conn:
                 return queue.claimable(
                     conn,
                     limit=room,
                     cap=self._parts.max_running_per_user,
-                    types=sorted(self._parts.handlers),
+                    types=types,
                     isolated=True,
                 )
 

@@ -50,7 +50,9 @@ def answer(seen: Seen) -> Reply:
     return fake.stream(json.dumps({"facts": facts, "items": items}, ensure_ascii=False), size=500)
 
 
-async def step(name: str, inputs: Mapping[str, Any], call: Callable[[], Awaitable[StepResult]]) -> Any:
+async def step(
+    name: str, inputs: Mapping[str, Any], call: Callable[[], Awaitable[StepResult]], **_: Any
+) -> Any:
     return (await call()).result
 
 
@@ -68,7 +70,7 @@ async def test_what_survives_is_in_its_place_and_the_rest_is_counted() -> None:
         fake.cut_after(),
     ]
     async with FakeLLM(*faults, default=answer) as llm:
-        client = LLMClient(Deployment("openai_compatible", "m", llm.base_url, timeout_s=5), sleep=no_wait)
+        client = LLMClient((Deployment("openai_compatible", "m", llm.base_url, timeout_s=5),), sleep=no_wait)
         ask = client.bind(deadline=time.monotonic() + 30, context=CallContext(task_id=1, attempt=1))
         found = await analyse_with_llm(document, ask=ask, step=step, plan=PLAN)
         await client.aclose()

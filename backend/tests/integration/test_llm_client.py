@@ -25,8 +25,8 @@ from backend.app.llm.types import (
     CallContext,
     Deployment,
     Message,
+    Spending,
     StructuredLevel,
-    Usage,
     spent_of,
 )
 from backend.tests.fakes import llm_server as fake
@@ -50,7 +50,7 @@ class Asked:
     def __init__(self, llm: FakeLLM, **fields: Any) -> None:
         self.waits: list[float] = []
         self.deployment = Deployment("openai_compatible", "m-1", llm.base_url, KEY, timeout_s=5, **fields)
-        self.client = LLMClient(self.deployment, sleep=self._sleep)
+        self.client = LLMClient((self.deployment,), sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -83,7 +83,8 @@ async def test_transient_failures_are_called_four_times_in_all() -> None:
             await asked.ask()
         await asked.client.aclose()
     assert len(llm.seen) == 4
-    assert spent_of(caught.value) == (4, Usage(20, 0, estimated=True))
+    # Refused calls: nothing was generated, nothing is charged.
+    assert spent_of(caught.value) == Spending(calls=4)
     for wait, planned in zip(asked.waits, [2, 4, 8], strict=True):
         assert planned * 0.75 <= wait <= planned * 1.25
 
@@ -214,7 +215,8 @@ async def test_logs_hold_neither_key_nor_document(logs: list[Any]) -> None:
                 await asked.ask()
         await asked.client.aclose()
     told = json.dumps(logs, default=str, ensure_ascii=False) + repr(asked.deployment)
-    assert len(logs) == 8
+    assert [line["event"] for line in logs].count("llm_response") == 4
+    assert len(logs) == 9  # and the gate that the wrong key closed
     assert KEY not in told
     assert SECRET not in told
 

@@ -50,7 +50,7 @@ def test_a_finished_step_is_found_again_by_a_later_attempt(world: World, answer:
     world.finish(report(task, Status.RETRY))
     (again,) = world.claim("w2")
 
-    assert _begin(world, again) == StepBegin("done", answer, 2)
+    assert _begin(world, again) == StepBegin("done", answer, 2, provider="deepseek", model="chat")
 
     (row,) = _steps(world)
     assert (row.status, row.calls, row.provider, row.model) == ("done", 2, "deepseek", "chat")
@@ -120,7 +120,7 @@ def test_a_fenced_worker_starts_no_step_but_keeps_the_one_it_paid_for(world: Wor
     assert _begin(world, zombie, "chunk/2").state == "lost"
     assert _finish(world, zombie, "paid") == "paid"
 
-    assert _begin(world, again) == StepBegin("done", "paid", 2)
+    assert _begin(world, again) == StepBegin("done", "paid", 2, provider="deepseek", model="chat")
 
 
 def test_a_failed_call_of_a_fenced_worker_does_not_undo_the_finished_step(world: World) -> None:
@@ -142,7 +142,7 @@ def test_a_new_task_of_the_same_user_reuses_the_step(world: World) -> None:
     _finish(world, first, {"v": 1})
     second = world.running(user)
 
-    assert _begin(world, second) == StepBegin("reused", {"v": 1}, 2)
+    assert _begin(world, second) == StepBegin("reused", {"v": 1}, 2, provider="deepseek", model="chat")
 
     source, copy = _steps(world)
     assert (copy.task_id, copy.status, copy.reused_from, copy.calls) == (second.id, "done", source.id, 0)

@@ -13,7 +13,7 @@ from backend.app.common.errors import AppError, EmptyDocument, LLMThrottled, LLM
 from backend.app.tasks import queue
 from backend.app.tasks.reports import ReportDesk
 from backend.app.tasks.runner import Context, HandlerResult, Runner
-from backend.app.tasks.steps import LeaseLost, StepCallFailed, StepResult, step_key
+from backend.app.tasks.steps import LeaseLost, StepResult, current_call, step_key
 from backend.app.tasks.task import Spent, Task
 from backend.tests.queue_world import World
 
@@ -216,7 +216,8 @@ async def _answer() -> StepResult:
 
 
 async def _answer_badly() -> StepResult:
-    raise StepCallFailed(Spent(3, "p", "m", 7, 0)) from LLMTimeout()
+    current_call.get().spent = Spent(3, "p", "m", 7, 0)
+    raise LLMTimeout
 
 
 async def test_a_step_is_called_once_over_all_attempts(bench: Bench) -> None:

@@ -55,7 +55,8 @@ def _kinds(root: type[AppError]) -> list[type[AppError]]:
 
 
 def test_every_error_of_the_tree_makes_a_problem_document_in_both_languages() -> None:
-    params = {"detail": "x", "limit": 1, "limit_mb": 1, "seconds": 1}
+    params: dict[str, object] = {"detail": "x", "limit": 1, "limit_mb": 1, "seconds": 1}
+    params |= {"reason": "throttle", "budget": "1", "spent": "0.5"}
     for kind in _kinds(AppError):
         if kind.__module__ != AppError.__module__:
             continue

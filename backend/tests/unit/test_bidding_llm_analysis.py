@@ -53,7 +53,12 @@ class Steps:
         self.ran = 0
 
     async def __call__(
-        self, name: str, inputs: Mapping[str, Any], call: Callable[[], Awaitable[StepResult]]
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        call: Callable[[], Awaitable[StepResult]],
+        *,
+        prompt_tokens: int = 0,
     ) -> Any:
         key = name + json.dumps(inputs, sort_keys=True)
         if key not in self.stored:
@@ -287,7 +292,7 @@ async def test_an_error_of_the_attempt_is_raised_as_it_is() -> None:
     class LostLease(TaskError):
         pass
 
-    async def step(name: str, inputs: Mapping[str, Any], call: Any) -> Any:
+    async def step(name: str, inputs: Mapping[str, Any], call: Any, **_: Any) -> Any:
         raise LostLease
 
     with pytest.raises(LostLease):
@@ -313,7 +318,9 @@ async def test_cancelling_stops_everything() -> None:
 def test_a_step_is_keyed_by_content_prompt_and_schema() -> None:
     seen: list[Mapping[str, Any]] = []
 
-    async def step(name: str, inputs: Mapping[str, Any], call: Callable[[], Awaitable[StepResult]]) -> Any:
+    async def step(
+        name: str, inputs: Mapping[str, Any], call: Callable[[], Awaitable[StepResult]], **_: Any
+    ) -> Any:
         seen.append(inputs)
         return (await call()).result
 

@@ -72,7 +72,7 @@ def test_a_provider_that_names_its_time_costs_no_try(used: int) -> None:
 
     decision = decide(replace(TASK, retry_count=used), throttled, now=NOW, chance=0.9)
 
-    assert decision == Release(NOW + timedelta(seconds=90))
+    assert decision == Release(NOW + timedelta(seconds=90 * 1.225))
 
 
 @given(st.integers(0, 1000), st.floats(0, 1, exclude_max=True))

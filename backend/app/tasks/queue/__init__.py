@@ -16,7 +16,7 @@ from backend.app.tasks.queue.leases import (
     worker_stopped,
 )
 from backend.app.tasks.queue.person import cancel, retry, submit
-from backend.app.tasks.queue.steps import StepBegin, begin_step, fail_step, finish_step
+from backend.app.tasks.queue.steps import StepBegin, begin_step, fail_step, finish_step, reserve_step
 
 __all__ = [
     "Report",
@@ -36,6 +36,7 @@ __all__ = [
     "record_spent",
     "register_worker",
     "renew",
+    "reserve_step",
     "retry",
     "submit",
     "sweep_expired",

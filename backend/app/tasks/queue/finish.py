@@ -36,6 +36,7 @@ class Report:
     meta: dict[str, JSON] = field(default_factory=dict)  # replaces the row's
     usage: dict[str, JSON] | None = None  # of this attempt
     document_sha256: str | None = None
+    progress: dict[str, JSON] | None = None  # for PENDING: why it waits
 
 
 _FINISH = Sql(
@@ -43,7 +44,7 @@ _FINISH = Sql(
     WITH r AS MATERIALIZED (
         SELECT * FROM {rows e(id bigint, seq bigint, target text, used bigint, final bigint, result json,
                               error text, error_en text, error_code text, run_at timestamptz, meta json,
-                              document text)}
+                              document text, progress json)}
     ), locked AS MATERIALIZED (
         SELECT t.id FROM tasks t WHERE t.id {in_ids} ORDER BY t.id {for_update}
     )
@@ -62,7 +63,7 @@ _FINISH = Sql(
         run_at = CASE WHEN r.run_at IS NULL THEN tasks.run_at ELSE r.run_at END,
         metadata = r.meta,
         document_sha256 = COALESCE(r.document, tasks.document_sha256),
-        progress = NULL, lease_until = NULL, worker_id = NULL
+        progress = r.progress, lease_until = NULL, worker_id = NULL
     FROM r
     WHERE tasks.id = r.id AND tasks.lease_seq = r.seq AND {status} = 'running' {and_locked}
     RETURNING tasks.id, tasks.lease_seq
@@ -161,6 +162,7 @@ def _row(report: Report, result: JSON) -> dict[str, JSON]:
         "run_at": time_text(report.run_at),
         "meta": report.meta,
         "document": report.document_sha256,
+        "progress": report.progress,
         "outcome": report.outcome,
         "usage": report.usage,
     }

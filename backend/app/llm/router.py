@@ -1,0 +1,197 @@
+"""Which deployment a call goes to, and when. Weighted least in flight with token headroom; whoever finds no
+room waits in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from backend.app.common.errors import LLMGateClosed
+from backend.app.llm.classify import failure
+from backend.app.llm.gates import Closed, Gates
+from backend.app.llm.lane import Lane, Ticket
+from backend.app.llm.types import Deployment, ErrorKind
+
+# What only time opens and takes longer than this is not waited for inside a step.
+LONGEST_WAIT_S = 30.0
+# A task that found no room before its deadline comes back after this.
+BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one call needs. `without`: deployments tried already; `not_from`: providers that refused the
+    content; `larger_than`: a window (tokens) that proved too small."""
+
+    purpose: str
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    without: frozenset[str] = frozenset()
+    not_from: frozenset[str] = frozenset()
+    larger_than: int = 0
+    only: str | None = None  # this deployment, if it may be called at all
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.answer_tokens
+
+    def suits(self, deployment: Deployment) -> bool:
+        return (
+            deployment.serves(self.purpose)
+            and deployment.label not in self.without
+            and deployment.provider not in self.not_from
+            and deployment.context_window > self.larger_than
+        )
+
+
+class NoDeployment(Exception):
+    """None that suits is left, whatever the time."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """Someone in line for any of these lanes."""
+
+    lanes: frozenset[str]
+    called: asyncio.Future[None]
+
+
+class Router:
+    """The lanes of all deployments. Safe for any number of tasks of one event loop."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        gates: Gates,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lanes = tuple(Lane.of(deployment) for deployment in deployments)
+        self._gates, self._clock = gates, clock
+        self._line: deque[_Waiter] = deque()
+        gates.on_open = self._call_all
+
+    async def acquire(self, wanted: Wanted, until: float) -> Ticket:
+        """A ticket, as soon as one is to be had. `until` is a reading of the clock.
+
+        Raises NoDeployment; LLMContextTooLong when the prompt fits into no window; LLMGateClosed when every
+        way is closed for longer than a step waits. Give the ticket back with `answered` or `failed`.
+        """
+        suited = self._suited(wanted)
+        is_new = True
+        while True:
+            ticket, wait = self._look(suited, wanted.tokens)
+            if ticket is not None:
+                return ticket
+            left = until - self._clock()
+            if left <= 0:
+                raise _closed("busy", BUSY_SECONDS)
+            if wait is not None and wait > LONGEST_WAIT_S:
+                raise _closed("outage", wait)
+            await self._stand_in_line(suited, left if wait is None else min(wait, left), is_new=is_new)
+            is_new = False
+
+    def acquire_now(self, wanted: Wanted) -> Ticket | None:
+        """A ticket of another deployment, if one can be had at once. Raises LLMGateClosed when those that
+        suit are all closed."""
+        try:
+            return self._look(self._suited(wanted), wanted.tokens)[0]
+        except NoDeployment:
+            return None
+
+    def answered(self, ticket: Ticket, tokens: float) -> bool:
+        """Give a ticket back; `tokens` were used. True when the deployment is back after an outage."""
+        recovered = ticket.lane.answered(ticket, tokens)
+        # A good answer frees one place and may widen the lane by another.
+        self._call(ticket.lane.name, len(self._line) if recovered else 2)
+        return recovered
+
+    def failed(self, ticket: Ticket, kind: ErrorKind | None, *, status: object = None) -> bool:
+        """Give a ticket back. True when this opened the deployment's breaker."""
+        opened = ticket.lane.failed(ticket, kind, self._clock(), status=status)
+        self._call(ticket.lane.name, 1)
+        return opened
+
+    def closed_for(self, gate: Closed) -> LLMGateClosed:
+        """The error of a task that waits behind this gate."""
+        return _all_closed([gate], self._clock())
+
+    def _suited(self, wanted: Wanted) -> list[Lane]:
+        """Those that may ever answer this; only the ones with room in their window, if there are any."""
+        suited = [lane for lane in self.lanes if wanted.suits(lane.deployment)]
+        if wanted.only is not None:
+            suited = [lane for lane in suited if lane.name == wanted.only] or suited
+        if not suited:
+            raise NoDeployment
+        roomy = [lane for lane in suited if lane.deployment.context_window >= wanted.tokens]
+        if roomy:
+            return roomy
+        # Our count may be off by 15 %: the largest window is tried unless the prompt alone is beyond it.
+        largest = max(lane.deployment.context_window for lane in suited)
+        if wanted.prompt_tokens * 0.85 > largest:
+            raise failure(ErrorKind.CONTEXT, f"about {wanted.prompt_tokens} tokens, window {largest}")
+        return [lane for lane in suited if lane.deployment.context_window == largest]
+
+    def _look(self, suited: Sequence[Lane], tokens: float) -> tuple[Ticket | None, float | None]:
+        """A ticket, or how long to wait: seconds, or (None) until a call ends. Raises LLMGateClosed."""
+        now = self._clock()
+        gates = {lane.name: self._gates.closed(lane.name) for lane in suited}
+        ways = [lane for lane in suited if gates[lane.name] is None]
+        if not ways:
+            raise _all_closed([gate for gate in gates.values() if gate is not None], now)
+        # None: full, or its probe is out; an event frees it, not time.
+        waits = {lane.name: None if lane.is_full() else lane.wait(tokens, now) for lane in ways}
+        free = [lane for lane in ways if waits[lane.name] == 0.0]
+        if free:
+            lane = min(free, key=lambda lane: lane.load(now))
+            # Weighted fair sharing: who was away does not catch up on what it missed.
+            lane.served = max(lane.served, min(other.served for other in free)) + 1 / lane.deployment.weight
+            return lane.begin(tokens, now), None
+        timed = [wait for wait in waits.values() if wait is not None]
+        if None in waits.values():
+            timed = [wait for wait in timed if wait <= LONGEST_WAIT_S]
+        return None, min(timed, default=None)
+
+    async def _stand_in_line(self, suited: Sequence[Lane], seconds: float, *, is_new: bool) -> None:
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(frozenset(lane.name for lane in suited), called)
+        if is_new:
+            self._line.append(waiter)
+        else:
+            self._line.appendleft(waiter)  # called, and another was quicker
+        try:
+            await asyncio.wait({called}, timeout=seconds)
+        except asyncio.CancelledError:
+            if called.done():  # whoever was called and leaves passes it on
+                for name in waiter.lanes:
+                    self._call(name, 1)
+            raise
+        finally:
+            with suppress(ValueError):
+                self._line.remove(waiter)
+
+    def _call(self, name: str, most: int) -> None:
+        """Wake the first in line for this lane."""
+        for waiter in [waiter for waiter in self._line if name in waiter.lanes][:most]:
+            self._line.remove(waiter)
+            waiter.called.set_result(None)
+
+    def _call_all(self) -> None:
+        while self._line:
+            self._line.popleft().called.set_result(None)
+
+
+def _all_closed(gates: Sequence[Closed], now: float) -> LLMGateClosed:
+    """That one gate's reason which opens first."""
+    gate = min(gates, key=lambda gate: (gate.needs_probe, gate.until))
+    closed = _closed(gate.reason, max(gate.until - now, 1.0))
+    closed.params["needs_probe"] = gate.needs_probe
+    return closed
+
+
+def _closed(reason: str, seconds: float) -> LLMGateClosed:
+    return LLMGateClosed(retry_after=seconds, reason=reason, detail=f"no way open: {reason}")

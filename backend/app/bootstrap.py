@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from backend.app.api.app import assemble
 from backend.app.api.deps import ApiOptions, Services
+from backend.app.api.gates import GateBoard
 from backend.app.api.waiting import Waiters
 from backend.app.auth import secret
 from backend.app.auth.accounts import Accounts, Registration
@@ -21,6 +22,7 @@ from backend.app.db import migrate
 from backend.app.db.changes import ChangeWatch
 from backend.app.db.engine import AsyncDatabase
 from backend.app.documents.storage import Storage, storage_from_url
+from backend.app.handlers import PURPOSES
 from backend.app.settings import REPOSITORY, Settings
 from backend.app.tasks.queue.events import EVENTS_CHANNEL
 from backend.app.tasks.service import Limits, TaskService, TaskType
@@ -50,6 +52,7 @@ def build_api(settings: Settings) -> FastAPI:
         accounts=_accounts(settings, database, passwords),
         tasks=_tasks(settings, database, storage),
         waiters=Waiters(database, watch),
+        gates=GateBoard(database, PURPOSES),
         options=_options(settings),
     )
     return assemble(services, _closer(database, passwords))

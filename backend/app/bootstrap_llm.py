@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.app.common import logging
 from backend.app.db.engine import Database
+from backend.app.handlers import PURPOSES
 from backend.app.llm import providers, traces
 from backend.app.llm.call_log import CallLog, CallObserver
 from backend.app.llm.client import LLMClient
@@ -23,9 +24,6 @@ from backend.app.settings import Settings, SettingsError, variables
 from backend.app.tasks.reports import patiently
 
 log = logging.get_logger("bootstrap")
-
-# Task types by what their calls are for; a type that asks no model has no line.
-PURPOSES = {"bidding_analysis": "bidding", "workload_analysis": "workload", "cost_estimation": "workload"}
 
 
 def deployments_of(settings: Settings) -> tuple[Deployment, ...]:
@@ -45,6 +43,9 @@ def deployments_of(settings: Settings) -> tuple[Deployment, ...]:
         if any(deployment.label == single.label for deployment in found):
             single = replace(single, name=f"{single.label} ({purpose})")
         found.append(single)
+    for deployment in found:
+        if deployment.timeout_s == 0:
+            log.warning("llm_timeout_unlimited", deployment=deployment.label)
     return tuple(found)
 
 
@@ -96,8 +97,6 @@ def _single(
             raise SettingsError(f"配置错误：{prefix}{provider_name}={provider} 需要设置 {prefix}{name}")
     if not base_url.startswith(("http://", "https://")):
         raise SettingsError(f"配置错误：{prefix}BASE_URL 应为 http:// 或 https:// 地址")
-    if timeout_s == 0:
-        log.warning("llm_timeout_unlimited", setting=f"{prefix}TIMEOUT")
     return Deployment(
         provider=provider,
         model=model,
@@ -113,6 +112,8 @@ def observers_of(settings: Settings) -> list[CallObserver]:
     """The log, and traces where an endpoint is set."""
     found: list[CallObserver] = [CallLog()]
     if settings.traces_endpoint:
+        if not settings.traces_endpoint.startswith(("http://", "https://")):
+            raise SettingsError("配置错误：SA_TRACES_ENDPOINT 应为 http:// 或 https:// 地址")
         try:
             found.append(traces.observer(settings.traces_endpoint))
         except traces.TracesUnavailable as error:
@@ -147,8 +148,8 @@ class WorkerLLM:
 
     async def start(self) -> None:
         """Write the gates' rows and watch them from now on."""
+        await self._gates.register()
         if self.client.deployments:
-            await self._gates.register()
             self._keeper = asyncio.create_task(self._gates.keep(self.client.probe), name="llm-gates")
 
     async def aclose(self) -> None:

@@ -30,6 +30,7 @@ from backend.app.bidding.evaluation_table import format_misses, format_table
 from backend.app.bidding.findings import Analysis
 from backend.app.bidding.report import DocumentSource, build_report
 from backend.app.bidding.report_markdown import render_markdown
+from backend.app.bootstrap_llm import deployments_of
 from backend.app.common import logging
 from backend.app.common.errors import AppError, NotFound
 from backend.app.db import migrate
@@ -38,6 +39,8 @@ from backend.app.doctor import Grade, examine
 from backend.app.documents.canonical import Document
 from backend.app.documents.sandbox import parse_in_child
 from backend.app.documents.storage import storage_from_url
+from backend.app.llm.check import check_all
+from backend.app.llm.check_table import format_checked
 from backend.app.settings import Settings, SettingsError, load_settings
 from backend.app.tasks import retention
 
@@ -194,6 +197,19 @@ def doctor() -> None:
         problems += found.grade is Grade.PROBLEM
     typer.echo(f"发现 {problems} 个问题" if problems else "一切正常")
     if problems:
+        raise typer.Exit(1)
+
+
+@app.command("llm-check")
+def llm_check() -> None:
+    """逐个调用已配置的 LLM 部署一次，报告密钥、延迟与结构化输出级别；有失败时退出码为 1。"""
+    deployments = deployments_of(load_settings())
+    if not deployments:
+        typer.echo("没有配置 LLM 部署，使用内置规则（BIDDING_ASSISTANT_LLM_PROVIDER 或 SA_LLM_CONFIG）")
+        return
+    checked = asyncio.run(check_all(deployments))
+    typer.echo(format_checked(checked))
+    if any(found.error is not None for found in checked):
         raise typer.Exit(1)
 
 

@@ -22,6 +22,7 @@ from backend.app.db import migrate
 from backend.app.db.engine import Database, database_now
 from backend.app.db.models import TASKS
 from backend.app.documents.sandbox import network_isolation_works
+from backend.app.llm.traces import CallTraces
 from backend.app.settings import REPOSITORY, Settings, SettingsError
 from backend.app.tasks import queries
 
@@ -184,7 +185,9 @@ def _sandbox() -> Finding:
 def _llm(settings: Settings) -> Iterator[Finding]:
     try:
         deployments = deployments_of(settings)
-        observers_of(settings)
+        for observer in observers_of(settings):
+            if isinstance(observer, CallTraces):
+                observer.close(0)
     except SettingsError as error:
         yield Finding(
             "LLM", Grade.PROBLEM, str(error), "在 .env 或配置文件中补齐，或删除提供方以使用内置规则"

@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from backend.app.api.errors import Language, language_of
+from backend.app.api.gates import GateBoard
 from backend.app.api.waiting import Waiters
 from backend.app.auth.accounts import Accounts
 from backend.app.auth.users import User
@@ -43,6 +44,7 @@ class Services:
     accounts: Accounts
     tasks: TaskService
     waiters: Waiters
+    gates: GateBoard
     options: ApiOptions
 
 

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from backend.app.api.deps import Services
 from backend.app.api.errors import Language, problem
-from backend.app.api.representation import Representation, Wanted, changed
-from backend.app.api.schemas import LegacyOut, TaskOut
+from backend.app.api.representation import Representation, Wanted, changed, task_out
+from backend.app.api.schemas import LegacyOut
 from backend.app.common.errors import AppError, Conflict, InternalError
 from backend.app.tasks.queries import TaskView
 from backend.app.tasks.service import Order
@@ -38,7 +38,7 @@ async def analyzed(services: Services, order: Order, language: Language, success
             return problem(Conflict(), language, headers)
         case _:
             headers["location"] = headers["content-location"]
-            body = TaskOut.of(shown.task, language).model_dump_json()
+            body = (await task_out(services, shown.task, language)).model_dump_json()
             return Response(body, 202, media_type="application/json", headers=headers)
 
 

@@ -15,7 +15,7 @@ from backend.app.api.schemas import TaskOut
 from backend.app.common.errors import TaskNotFound
 from backend.app.tasks import queries
 from backend.app.tasks.queries import TaskView
-from backend.app.tasks.task import FINAL
+from backend.app.tasks.task import FINAL, WAITING
 
 T = TypeVar("T")
 
@@ -42,10 +42,16 @@ async def represent(services: Services, user_id: int, task_id: int, language: La
     result = task.result_json
     if queries.is_large(result):
         result = known(await services.database.read(queries.large_result, task_id))
-    head = TaskOut.of(task, language).model_dump_json()
+    head = (await task_out(services, task, language)).model_dump_json()
     # The result is JSON already: it is put in as it is.
     body = f'{head[:-1]},"result":{result or "null"}}}'.encode()
     return Representation(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"', task)
+
+
+async def task_out(services: Services, task: TaskView, language: Language) -> TaskOut:
+    """The task as JSON shows it, with the reason why it waits."""
+    gate = await services.gates.closed_for(task.task_type) if task.status in WAITING else None
+    return TaskOut.of(task, language, gate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from backend.app.api.errors import Language
 from backend.app.api.fields import Clean, Config, Id, MaxRetries, Priority, StatusName, UtcTime
+from backend.app.common.errors import LLMGateClosed
 from backend.app.tasks.queries import AttemptView, EventView, FileView, TaskView
 from backend.app.tasks.service import KeptFile, NewText, Options, SameAs, Source
-from backend.app.tasks.task import FINAL, Status
+from backend.app.tasks.task import FINAL, WAITING, Status
 
 
 class Problem(BaseModel):
@@ -70,7 +71,8 @@ class TaskOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, task: TaskView, language: Language) -> TaskOut:
+    def of(cls, task: TaskView, language: Language, gate: LLMGateClosed | None = None) -> TaskOut:
+        """`gate`: why tasks of this type wait, if they do."""
         retrying = task.status == Status.RETRY
         return cls(
             id=task.id,
@@ -83,7 +85,7 @@ class TaskOut(BaseModel):
             started_at=task.started_at,
             completed_at=task.completed_at,
             next_retry_at=task.run_at if retrying else None,
-            progress=_progress(task, language),
+            progress=_progress(task, language, gate if task.status in WAITING else None),
             error=(task.error_en or task.error) if language == "en" else task.error,
             error_code=task.error_code,
             batch_id=task.batch_id,
@@ -106,7 +108,9 @@ _STAGES: dict[str, tuple[int, str, str, str]] = {
 }
 
 
-def _progress(task: TaskView, language: Language) -> Progress:
+def _progress(task: TaskView, language: Language, gate: LLMGateClosed | None) -> Progress:
+    if gate is not None:
+        return Progress(percent=0, stage="waiting_llm", message=gate.sentence(language))
     told = task.progress
     if told is not None:
         message = told.get("message_en") if language == "en" else None

@@ -2,12 +2,16 @@
 
 closed → open after so many failures of one class in a row; open → half-open when its time is over: one call
 goes through as a probe. Its success closes the breaker, its failure opens it for twice as long.
+
+In a row means one after the other: of calls that were out together only one counts. Failures come back in
+milliseconds and answers in seconds, so counted as they come five of a hundred would look like an outage.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 
 from backend.app.llm.types import ErrorKind
 
@@ -40,6 +44,7 @@ class Breaker:
     first_s: float = OPEN_FIRST_S
     longest_s: float = OPEN_LONGEST_S
     _in_a_row: dict[FailureClass, int] = field(default_factory=dict)
+    _counted_at: float = -inf
     _open_until: float | None = None
     _open_s: float = 0.0
     _is_probing: bool = False
@@ -70,13 +75,14 @@ class Breaker:
         self._open_until, self._open_s, self._is_probing = None, 0.0, False
         return was_open
 
-    def failed(self, failure: FailureClass, now: float, *, is_probe: bool) -> bool:
-        """True when this opened the breaker, or opened it again."""
+    def failed(self, failure: FailureClass, now: float, *, began: float, is_probe: bool) -> bool:
+        """True when this opened the breaker, or opened it again. `began`: when the call was sent."""
         if is_probe:
             self._is_probing = False
             return self._open(now)
-        if self._open_until is not None:
+        if self._open_until is not None or began < self._counted_at:
             return False
+        self._counted_at = now
         self._in_a_row[failure] = self._in_a_row.get(failure, 0) + 1
         return self._in_a_row[failure] >= self.threshold and self._open(now)
 

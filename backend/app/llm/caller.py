@@ -14,7 +14,7 @@ from backend.app.common.logging import get_logger
 from backend.app.llm.call_log import Call, CallObserver, Ended
 from backend.app.llm.classify import failure
 from backend.app.llm.cost import cost_of, prompt_estimate, worst_cost
-from backend.app.llm.lane import Lane, Ticket
+from backend.app.llm.lane import THROTTLED, Lane, Ticket
 from backend.app.llm.providers import PROVIDERS, Quirk
 from backend.app.llm.router import Router
 from backend.app.llm.structured import LADDER, below, response_format, with_schema
@@ -35,7 +35,6 @@ from backend.app.llm.types import (
 
 log = get_logger(__name__)
 
-_THROTTLED = (ErrorKind.THROTTLE, ErrorKind.BURST)
 # A prompt of which the server counts less than this share, and still as much as a window, was cut.
 CUT_SHARE, CUT_LEAST = 0.5, 1000
 
@@ -72,8 +71,8 @@ class Caller:
             answer = await self._fitted(lane, messages, schema, question)
         except LLMError as error:
             kind = kind_of(error)
-            if kind in _THROTTLED:
-                lane.throttled(ticket, kind, error.retry_after, time.monotonic())
+            if error.retry_after is not None or kind in THROTTLED:
+                lane.told_to_wait(ticket, kind, error.retry_after, time.monotonic())
             if router.failed(ticket, kind, status=error.params.get("status")):
                 log.warning("llm_breaker_opened", deployment=lane.name, error_kind=kind)
             raise
@@ -137,12 +136,13 @@ class Caller:
             took = round((time.monotonic() - started) * 1000, 2)
             ended = Ended(took, usage, cost_of(usage, deployment.prices))
             question.spend(Spending(usage=usage, cost=ended.cost))
-            for observer in self._observers:
+            # The ledger hears of a call first and of its end last: it may wait for its database.
+            for observer in reversed(self._observers):
                 await _told(observer.failed(call, error, ended))
             raise
         cost: Decimal = cost_of(answer.usage, deployment.prices)
         question.spend(Spending(usage=answer.usage, cost=cost))
-        for observer in self._observers:
+        for observer in reversed(self._observers):
             await _told(observer.answered(call, answer, cost))
         return answer
 

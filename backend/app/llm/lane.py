@@ -12,6 +12,7 @@ from backend.app.llm.buckets import Bucket
 from backend.app.llm.providers import Quirk
 from backend.app.llm.types import Deployment, ErrorKind, StructuredLevel
 
+THROTTLED = frozenset((ErrorKind.THROTTLE, ErrorKind.BURST))
 # Additive increase, multiplicative decrease.
 DECREASE = 0.5
 BURST_PAUSE_S = 1.0
@@ -106,12 +107,17 @@ class Lane:
         if kind is ErrorKind.BAD_REQUEST and status == 404:
             failure = FailureClass.MISSING
         if failure is not None:
-            return self.breaker.failed(failure, now, is_probe=ticket.is_probe)
+            return self.breaker.failed(failure, now, began=ticket.started_at, is_probe=ticket.is_probe)
         self.breaker.abandoned(is_probe=ticket.is_probe)
         return False
 
-    def throttled(self, ticket: Ticket, kind: ErrorKind, retry_after: float | None, now: float) -> None:
-        """Fewer at once, and none before the time the provider named."""
+    def told_to_wait(
+        self, ticket: Ticket, kind: ErrorKind | None, retry_after: float | None, now: float
+    ) -> None:
+        """No call before the time the provider named; fewer at once when it throttles."""
+        if kind not in THROTTLED:
+            self.paused_until = max(self.paused_until, now + (retry_after or 0.0))
+            return
         # Of calls that were out together only the first narrows: the others tell the same.
         if ticket.started_at >= self._narrowed_at:
             self._narrowed_at = now

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from backend.app.common.errors import LLMError
 from backend.app.llm.classify import FINISHES, complaint_of, failure, failure_of
 from backend.app.llm.types import ChatRequest, ErrorKind, Usage, estimate_tokens, token_weight
 
@@ -34,7 +35,13 @@ class AnswerBuilder:
         if data.strip() == DONE:
             self.is_done = True
         elif data.strip():
-            self._take(_parse(data), "delta")
+            try:
+                event = _parse(data)
+            except LLMError:
+                if self.finish_reason is None:
+                    raise
+                return  # the answer was whole; only its usage is lost
+            self._take(event, "delta")
 
     def add_whole(self, body: str) -> None:
         """Take an answer that came in one piece, because the server ignored `stream`."""

@@ -11,7 +11,7 @@ from backend.app.api.errors import Language
 from backend.app.api.fields import LARGEST_ID, Clean, StatusName, UtcTime
 from backend.app.api.intake import PostedForm, PostedOrder, UploadedFile
 from backend.app.api.openapi import file_form, json_body, problems, text_form
-from backend.app.api.representation import Wanted, changed, known, matches
+from backend.app.api.representation import Wanted, changed, known, matches, task_out
 from backend.app.api.schemas import (
     AttemptOut,
     AttemptsOut,
@@ -84,8 +84,8 @@ async def list_tasks(
     wanted = TaskFilter(status, task_type, batch_id, q, created_from, created_to)
     tasks, total = await services.database.read(queries.task_list, user.id, wanted, Page(limit, offset))
     response.headers.update(_LANGUAGE)
-    shown = [TaskOut.of(task, language) for task in tasks]
-    return TaskPage(tasks=shown, total=total, limit=limit, offset=offset)
+    page = [await task_out(services, task, language) for task in tasks]
+    return TaskPage(tasks=page, total=total, limit=limit, offset=offset)
 
 
 @router.get("/stats", responses=problems(401, 503))
@@ -108,11 +108,11 @@ async def get_task(
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """任务及其结果。带 `wait` 时一有变化就返回。"""
-    shown = await changed(services, Wanted(user.id, task_id, language, if_none_match), wait)
-    headers = {**_LANGUAGE, "etag": shown.etag, "cache-control": "private, no-cache"}
-    if matches(if_none_match, shown.etag):
+    found = await changed(services, Wanted(user.id, task_id, language, if_none_match), wait)
+    headers = {**_LANGUAGE, "etag": found.etag, "cache-control": "private, no-cache"}
+    if matches(if_none_match, found.etag):
         return Response(status_code=304, headers=headers)
-    return Response(shown.body, media_type="application/json", headers=headers)
+    return Response(found.body, media_type="application/json", headers=headers)
 
 
 @router.get("/{task_id}/events", responses=problems(401, 404, 422, 503))
@@ -144,13 +144,13 @@ async def task_attempts(
 @router.post("/{task_id}/retry", responses=problems(401, 404, 409, 422, 429, 503))
 async def retry(task_id: TaskId, user: CurrentUser, services: Parts, language: ClientLanguage) -> TaskOut:
     """重试失败或已取消的任务：立即排队，已完成的步骤不再重做。"""
-    return TaskOut.of(await services.tasks.retry(user.id, task_id), language)
+    return await task_out(services, await services.tasks.retry(user.id, task_id), language)
 
 
 @router.delete("/{task_id}", responses=problems(401, 404, 409, 422, 503))
 async def cancel(task_id: TaskId, user: CurrentUser, services: Parts, language: ClientLanguage) -> TaskOut:
     """取消任务；也用于收起失败的任务。"""
-    return TaskOut.of(await services.tasks.cancel(user.id, task_id), language)
+    return await task_out(services, await services.tasks.cancel(user.id, task_id), language)
 
 
 async def submit(services: Services, order: Order, language: Language, response: Response) -> TaskOut:
@@ -161,4 +161,4 @@ async def submit(services: Services, order: Order, language: Language, response:
     if created.replayed:
         response.status_code = 200
         response.headers["idempotent-replayed"] = "true"
-    return TaskOut.of(created.task, language)
+    return await task_out(services, created.task, language)

@@ -29,6 +29,7 @@ format: ## 整理代码格式，并修正可自动修正的问题
 lock: ## 由 requirements*.in 重新锁定 requirements*.txt（uv，含哈希，3.11 至 3.13）
 	@test -x $(UV_VENV)/bin/uv || { python3 -m venv $(UV_VENV) && $(UV_VENV)/bin/python -m pip install --quiet uv; }
 	@$(UV_VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(LOCK_ARGS) requirements.in -o requirements.txt
+	@$(UV_VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(LOCK_ARGS) requirements-traces.in -o requirements-traces.txt
 	@$(UV_VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(LOCK_ARGS) requirements-dev.in -o requirements-dev.txt
 
 migrate: ## 创建或升级数据库表

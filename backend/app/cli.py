@@ -207,6 +207,8 @@ def llm_check() -> None:
     if not deployments:
         typer.echo("没有配置 LLM 部署，使用内置规则（BIDDING_ASSISTANT_LLM_PROVIDER 或 SA_LLM_CONFIG）")
         return
+    # The table says it all; what the layer logs on its way is for workers.
+    logging.configure("console", "ERROR", stream=sys.stderr)
     checked = asyncio.run(check_all(deployments))
     typer.echo(format_checked(checked))
     if any(found.error is not None for found in checked):

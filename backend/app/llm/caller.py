@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Collection, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 from backend.app.common.errors import LLMError
 from backend.app.common.logging import get_logger
@@ -16,11 +15,11 @@ from backend.app.llm.classify import failure
 from backend.app.llm.cost import cost_of, prompt_estimate, worst_cost
 from backend.app.llm.lane import THROTTLED, Lane, Ticket
 from backend.app.llm.providers import PROVIDERS, Quirk
+from backend.app.llm.question import Question
 from backend.app.llm.router import Router
 from backend.app.llm.structured import LADDER, below, response_format, with_schema
 from backend.app.llm.transport import Transport
 from backend.app.llm.types import (
-    CallContext,
     ChatAnswer,
     ChatRequest,
     Deployment,
@@ -39,18 +38,6 @@ log = get_logger(__name__)
 CUT_SHARE, CUT_LEAST = 0.5, 1000
 
 
-class Asking(Protocol):
-    """The question that a call belongs to."""
-
-    context: CallContext
-    deadline: float
-    spending: Spending
-
-    def count(self) -> int: ...
-
-    def spend(self, spent: Spending) -> None: ...
-
-
 class Caller:
     """Makes calls; holds no state of its own."""
 
@@ -63,7 +50,7 @@ class Caller:
         router: Router,
         messages: tuple[Message, ...],
         schema: type[Model],
-        question: Asking,
+        question: Question,
     ) -> ChatAnswer:
         """An answer of this ticket's deployment; the ticket is given back in any case. Raises LLMError."""
         lane = ticket.lane
@@ -84,7 +71,7 @@ class Caller:
         return answer
 
     async def _fitted(
-        self, lane: Lane, messages: tuple[Message, ...], schema: type[Model], question: Asking
+        self, lane: Lane, messages: tuple[Message, ...], schema: type[Model], question: Question
     ) -> ChatAnswer:
         """A rung down the ladder, or a field put in another way, whenever the server does not understand;
         what was learned stays learned."""
@@ -112,7 +99,7 @@ class Caller:
         request: ChatRequest,
         deployment: Deployment,
         deadline: float,
-        question: Asking,
+        question: Question,
         quirks: Collection[Quirk] = frozenset(),
     ) -> ChatAnswer:
         """One call, permitted, told to the observers before and after, and paid."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from backend.app.common.errors import LLMError, LLMGateClosed, LLMThrottled
@@ -23,6 +23,7 @@ from backend.app.llm.classify import failure
 from backend.app.llm.cost import prompt_estimate, worst_cost
 from backend.app.llm.gates import NEEDS_PROBE, Gates
 from backend.app.llm.lane import Ticket
+from backend.app.llm.question import Question
 from backend.app.llm.router import NoDeployment, Router, Wanted
 from backend.app.llm.structured import AnswerInvalid, ask_again, read_answer
 from backend.app.llm.transport import Transport
@@ -35,29 +36,14 @@ from backend.app.llm.types import (
     ErrorKind,
     Message,
     Model,
-    Spending,
     StructuredAnswer,
     kind_of,
 )
 
 log = get_logger(__name__)
 
-# What another deployment may answer although this one did not.
-_FALLS_BACK = frozenset(
-    (
-        ErrorKind.THROTTLE,
-        ErrorKind.BURST,
-        ErrorKind.QUOTA,
-        ErrorKind.TRANSIENT,
-        ErrorKind.TIMEOUT_CONNECT,
-        ErrorKind.TIMEOUT_FIRST,
-        ErrorKind.TIMEOUT_IDLE,
-        ErrorKind.TRUNCATED,
-        ErrorKind.CONTEXT,
-        ErrorKind.CONTENT,
-        ErrorKind.AUTH,
-    )
-)
+# Whoever still stands in line this long before the attempt's deadline goes back to the queue by itself.
+CLOSING_SECONDS = 2.0
 
 
 class LLMClient:
@@ -123,7 +109,7 @@ class LLMClient:
         also when the answer ran into its own limit; LLMThrottled and LLMGateClosed with `retry_after` when
         the task should come back then. `types.spent_of` tells what it had cost.
         """
-        question = _Question(context or CallContext(), deadline, self._calls_for(context))
+        question = Question(context or CallContext(), deadline, self._calls_for(context))
         try:
             value = await self._ask(tuple(messages), schema, question)
         except LLMError as error:
@@ -141,7 +127,7 @@ class LLMClient:
         context = CallContext(step="probe")
         deadline = time.monotonic() + 60
         try:
-            await self._caller.call(request, deployment, deadline, _Question(context, deadline, 1))
+            await self._caller.call(request, deployment, deadline, Question(context, deadline, 1))
         except LLMError as error:
             # Too short, refused, throttled: whatever it is, the key was good and so was the account.
             shut = (*NEEDS_PROBE, ErrorKind.TRANSIENT, ErrorKind.BAD_REQUEST)
@@ -154,7 +140,7 @@ class LLMClient:
         asked = context.calls if context is not None else None
         return self._policy.calls * max(len(self.deployments), 1) if asked is None else max(1, asked)
 
-    async def _ask(self, messages: tuple[Message, ...], schema: type[Model], question: _Question) -> Model:
+    async def _ask(self, messages: tuple[Message, ...], schema: type[Model], question: Question) -> Model:
         answer = await self._answer(messages, schema, question)
         try:
             return _read(answer, schema)
@@ -171,7 +157,7 @@ class LLMClient:
             raise failure(ErrorKind.SCHEMA, detail) from None
 
     async def _answer(
-        self, messages: tuple[Message, ...], schema: type[Model], question: _Question
+        self, messages: tuple[Message, ...], schema: type[Model], question: Question
     ) -> ChatAnswer:
         """Rounds until one brings an answer; then what is left to do about a provider that throttles."""
         policy = self._policy.limited_to(question.calls_left)
@@ -179,10 +165,11 @@ class LLMClient:
         try:
             return await loop(self._round, messages, schema, question)
         except LLMThrottled as error:
-            if error.retry_after is None and question.last is not None:
-                # No time named, and four calls in vain: limits of a minute need more than that.
+            in_vain = question.spending.calls >= policy.calls or error.retry_after is None
+            if in_vain and question.last is not None:
+                # Limits of a minute need more than the waits of four calls.
                 lane = question.last.lane
-                error.retry_after = lane.cooldown()
+                error.retry_after = max(lane.cooldown(), error.retry_after or 0.0)
                 await self.gates.close(lane.deployment, error, seconds=error.retry_after)
             raise
         except LLMError as error:
@@ -199,12 +186,12 @@ class LLMClient:
             raise
 
     async def _round(
-        self, messages: tuple[Message, ...], schema: type[Model], question: _Question
+        self, messages: tuple[Message, ...], schema: type[Model], question: Question
     ) -> ChatAnswer:
         """Ask one deployment after the other, none twice; raises the most hopeful of their errors."""
         wanted = self._wanted(messages, question)
         try:
-            ticket = await self.router.acquire(wanted, question.deadline)
+            ticket = await self.router.acquire(wanted, question.deadline - CLOSING_SECONDS)
         except NoDeployment:
             raise question.barred or failure(ErrorKind.BAD_REQUEST, "no deployment") from None
         errors: list[LLMError] = []
@@ -234,18 +221,17 @@ class LLMClient:
             ticket = following
         raise min(errors, key=_hopelessness)
 
-    def _wanted(self, messages: tuple[Message, ...], question: _Question) -> Wanted:
+    def _wanted(self, messages: tuple[Message, ...], question: Question) -> Wanted:
         return Wanted(
             question.context.purpose,
             prompt_tokens=prompt_estimate(ChatRequest(messages)),
-            answer_tokens=max((d.max_tokens or 0 for d in self.deployments), default=0),
             without=frozenset(question.without),
             not_from=frozenset(question.not_from),
             larger_than=question.larger_than,
             only=question.prefers,
         )
 
-    async def _judged(self, error: LLMError, ticket: Ticket, question: _Question) -> LLMError:
+    async def _judged(self, error: LLMError, ticket: Ticket, question: Question) -> LLMError:
         """What a failed call means for the ways: gates close, and this question avoids what can't help."""
         kind, deployment = kind_of(error), ticket.lane.deployment
         question.prefers = None
@@ -282,44 +268,3 @@ def _read(answer: ChatAnswer, schema: type[Model]) -> Model:
 def _hopelessness(error: LLMError) -> tuple[bool, bool, float]:
     """Least first: what the next round may cure, then what waiting may."""
     return (not is_retried(error), not error.retryable, error.retry_after or 0.0)
-
-
-@dataclass(slots=True)
-class _Question:
-    """What one question has used and learned so far."""
-
-    context: CallContext
-    deadline: float
-    calls_left: int
-    spending: Spending = field(default_factory=Spending)
-    without: set[str] = field(default_factory=set)
-    not_from: set[str] = field(default_factory=set)
-    larger_than: int = 0
-    prefers: str | None = None
-    barred: LLMError | None = None  # why no deployment may be left
-    last: Ticket | None = None
-
-    @property
-    def answered_by(self) -> Deployment:
-        assert self.last is not None  # noqa: S101  there is an answer
-        return self.last.lane.deployment
-
-    def may_go_on(self, error: LLMError) -> bool:
-        """Whether another deployment may be asked in this round."""
-        falls_back = kind_of(error) in _FALLS_BACK or error.params.get("status") == 404
-        is_gate = isinstance(error, LLMGateClosed)
-        cut = error.params.get("finish_reason") == "length"
-        return (falls_back or is_gate) and not cut and self.calls_left > 0
-
-    def count(self) -> int:
-        """One more call; its number."""
-        self.calls_left -= 1
-        self.spending = replace(self.spending, calls=self.spending.calls + 1)
-        return self.spending.calls
-
-    def spend(self, spent: Spending) -> None:
-        """Add what a call has cost."""
-        total = self.spending
-        self.spending = Spending(total.calls, total.usage + spent.usage, total.cost + spent.cost)
-        if self.context.spent is not None:
-            self.context.spent(self.spending)

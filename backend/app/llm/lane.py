@@ -9,7 +9,7 @@ from math import inf
 
 from backend.app.llm.breaker import CLASS_OF, Breaker, FailureClass
 from backend.app.llm.buckets import Bucket
-from backend.app.llm.providers import Quirk
+from backend.app.llm.providers import PROVIDERS, Quirk
 from backend.app.llm.types import Deployment, ErrorKind, StructuredLevel
 
 THROTTLED = frozenset((ErrorKind.THROTTLE, ErrorKind.BURST))
@@ -62,6 +62,10 @@ class Lane:
     def name(self) -> str:
         return self.deployment.label
 
+    def tokens_of(self, prompt_tokens: int) -> int:
+        """What a call may use of the window and of the minute: the prompt and the longest answer."""
+        return prompt_tokens + (self.deployment.max_tokens or 0)
+
     def is_full(self) -> bool:
         """No room for another call until one ends."""
         return self.in_flight + 1 > max(self.limit, 1.0)
@@ -100,7 +104,7 @@ class Lane:
 
     def failed(self, ticket: Ticket, kind: ErrorKind | None, now: float, *, status: object = None) -> bool:
         """A call that brought no answer; `kind` None: cancelled. True when it opened the breaker."""
-        # Providers charge a request's tokens when they admit it; only a refused one gives them back.
+        # What was sent may have been read; only a refused request gives its tokens back.
         refused = kind in (ErrorKind.THROTTLE, ErrorKind.BURST, ErrorKind.AUTH, ErrorKind.BAD_REQUEST)
         self._end(ticket, 0.0 if refused else ticket.tokens)
         failure = CLASS_OF.get(kind) if kind is not None else None
@@ -132,5 +136,7 @@ class Lane:
 
     def _end(self, ticket: Ticket, used: float) -> None:
         self.in_flight -= 1
-        if used < ticket.tokens:
+        provider = PROVIDERS.get(self.deployment.provider)
+        keeps = provider is not None and provider.charges_at_admission and used > 0
+        if used < ticket.tokens and not keeps:
             self._tokens.give_back(ticket.tokens - used)

@@ -26,6 +26,8 @@ class Provider:
     key_header: str = "Authorization"
     # DashScope: JSON mode and a limit of the answer don't go together; we cut the answer ourselves.
     json_object_without_limit: bool = False
+    # Azure charges prompt and max_tokens when it admits a call and gives nothing back.
+    charges_at_admission: bool = False
     # Ollama cuts a prompt that is longer than its num_ctx without a word: usage tells.
     may_cut_prompt: bool = False
 
@@ -36,7 +38,9 @@ class Provider:
 
 PROVIDERS: Mapping[str, Provider] = {
     "openai": Provider({"": "https://api.openai.com/v1"}, structured=StructuredLevel.JSON_SCHEMA),
-    "azure_openai": Provider(structured=StructuredLevel.JSON_SCHEMA, key_header="api-key"),
+    "azure_openai": Provider(
+        structured=StructuredLevel.JSON_SCHEMA, key_header="api-key", charges_at_admission=True
+    ),
     "dashscope": Provider(
         {
             "": "https://dashscope.aliyuncs.com/compatible-mode/v1",

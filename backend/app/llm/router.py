@@ -30,15 +30,10 @@ class Wanted:
 
     purpose: str
     prompt_tokens: int = 0
-    answer_tokens: int = 0
     without: frozenset[str] = frozenset()
     not_from: frozenset[str] = frozenset()
     larger_than: int = 0
     only: str | None = None  # this deployment, if it may be called at all
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.answer_tokens
 
     def suits(self, deployment: Deployment) -> bool:
         return (
@@ -84,7 +79,7 @@ class Router:
         suited = self._suited(wanted)
         is_new = True
         while True:
-            ticket, wait = self._look(suited, wanted.tokens)
+            ticket, wait = self._look(suited, wanted.prompt_tokens)
             if ticket is not None:
                 return ticket
             left = until - self._clock()
@@ -99,7 +94,7 @@ class Router:
         """A ticket of another deployment, if one can be had at once. Raises LLMGateClosed when those that
         suit are all closed."""
         try:
-            return self._look(self._suited(wanted), wanted.tokens)[0]
+            return self._look(self._suited(wanted), wanted.prompt_tokens)[0]
         except NoDeployment:
             return None
 
@@ -124,10 +119,12 @@ class Router:
         """Those that may ever answer this; only the ones with room in their window, if there are any."""
         suited = [lane for lane in self.lanes if wanted.suits(lane.deployment)]
         if wanted.only is not None:
-            suited = [lane for lane in suited if lane.name == wanted.only] or suited
+            suited = [lane for lane in suited if self._is_preferred(lane, wanted)] or suited
         if not suited:
             raise NoDeployment
-        roomy = [lane for lane in suited if lane.deployment.context_window >= wanted.tokens]
+        roomy = [
+            lane for lane in suited if lane.deployment.context_window >= lane.tokens_of(wanted.prompt_tokens)
+        ]
         if roomy:
             return roomy
         # Our count may be off by 15 %: the largest window is tried unless the prompt alone is beyond it.
@@ -136,7 +133,10 @@ class Router:
             raise failure(ErrorKind.CONTEXT, f"about {wanted.prompt_tokens} tokens, window {largest}")
         return [lane for lane in suited if lane.deployment.context_window == largest]
 
-    def _look(self, suited: Sequence[Lane], tokens: float) -> tuple[Ticket | None, float | None]:
+    def _is_preferred(self, lane: Lane, wanted: Wanted) -> bool:
+        return lane.name == wanted.only and self._gates.closed(lane.name) is None
+
+    def _look(self, suited: Sequence[Lane], prompt_tokens: int) -> tuple[Ticket | None, float | None]:
         """A ticket, or how long to wait: seconds, or (None) until a call ends. Raises LLMGateClosed."""
         now = self._clock()
         gates = {lane.name: self._gates.closed(lane.name) for lane in suited}
@@ -144,13 +144,16 @@ class Router:
         if not ways:
             raise _all_closed([gate for gate in gates.values() if gate is not None], now)
         # None: full, or its probe is out; an event frees it, not time.
-        waits = {lane.name: None if lane.is_full() else lane.wait(tokens, now) for lane in ways}
+        waits = {
+            lane.name: None if lane.is_full() else lane.wait(lane.tokens_of(prompt_tokens), now)
+            for lane in ways
+        }
         free = [lane for lane in ways if waits[lane.name] == 0.0]
         if free:
             lane = min(free, key=lambda lane: lane.load(now))
             # Weighted fair sharing: who was away does not catch up on what it missed.
             lane.served = max(lane.served, min(other.served for other in free)) + 1 / lane.deployment.weight
-            return lane.begin(tokens, now), None
+            return lane.begin(lane.tokens_of(prompt_tokens), now), None
         timed = [wait for wait in waits.values() if wait is not None]
         if None in waits.values():
             timed = [wait for wait in timed if wait <= LONGEST_WAIT_S]

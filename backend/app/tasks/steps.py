@@ -127,6 +127,9 @@ class Steps:
         self._lease, self._user_id = lease, user_id
         self._write, self._may_call, self._budget = write, may_call, budget
         self.usage = Usage()
+        self._out = 0  # steps that hold a reserve
+        self._waiting = 0  # of these, steps that wait for another's
+        self._line: list[asyncio.Future[None]] = []
 
     async def run(
         self,
@@ -144,9 +147,7 @@ class Steps:
         key = step_key(inputs)
         if not self._may_call():
             raise LeaseUncertain
-        begun: StepBegin = await self._write(
-            queue.begin_step, self._lease, self._user_id, name, key, reserve=reserve, budget=self._budget
-        )
+        begun = await self._begin(name, key, reserve)
         self._check(begun)
         if begun.state in {"done", "reused"}:
             # A step without calls (a parse) saved time, not money.
@@ -156,9 +157,38 @@ class Steps:
         self.usage.in_doubt_calls += int(begun.in_doubt and is_paid)
         around = StepCall(begun.calls, reserve)
         around.extend = lambda worst: self._extend(around, name, key, worst)
+        self._out += 1
+        try:
+            done = await self._called(name, key, call, around, is_paid=is_paid)
+            self.usage.add(name, done.spent)
+            self.usage.answered(done.spent.provider, done.spent.model)
+            return await self._keep(name, key, done)
+        finally:
+            self._out -= 1
+            self._settled()
+
+    async def _begin(self, name: str, key: str, reserve: Decimal) -> StepBegin:
+        """Started, found, or refused: what other steps of this attempt hold in reserve may come free."""
+        while True:
+            begun: StepBegin = await self._write(
+                queue.begin_step, self._lease, self._user_id, name, key, reserve=reserve, budget=self._budget
+            )
+            if begun.state != "over_budget" or self._out <= self._waiting:
+                return begun
+            await self._another_ends()
+
+    async def _called(
+        self,
+        name: str,
+        key: str,
+        call: Callable[[], Awaitable[StepResult]],
+        around: StepCall,
+        *,
+        is_paid: bool,
+    ) -> StepResult:
         token = current_call.set(around)
         try:
-            done = await call()
+            return await call()
         except asyncio.CancelledError:
             if around.spent is not None:
                 self.usage.add(name, around.spent)
@@ -168,9 +198,17 @@ class Steps:
             raise
         finally:
             current_call.reset(token)
-        self.usage.add(name, done.spent)
-        self.usage.answered(done.spent.provider, done.spent.model)
-        return await self._keep(name, key, done)
+
+    async def _another_ends(self) -> None:
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(ended)
+        await ended
+
+    def _settled(self) -> None:
+        line, self._line = self._line, []
+        for ended in line:
+            if not ended.done():
+                ended.set_result(None)
 
     def _check(self, begun: StepBegin) -> None:
         if begun.state == "lost":
@@ -181,12 +219,22 @@ class Steps:
     async def _extend(self, around: StepCall, name: str, key: str, worst: Decimal) -> None:
         if not self._may_call():
             raise LeaseUncertain
-        if self._budget and worst > around.reserved:
-            begun = await self._write(
+        if not self._budget or worst <= around.reserved:
+            return
+        while True:
+            begun: StepBegin = await self._write(
                 queue.reserve_step, self._lease, name, key, reserve=worst, budget=self._budget
             )
-            self._check(begun)
-            around.reserved = worst
+            # This step is out itself; when all that are out wait like this, none will come free.
+            if begun.state != "over_budget" or self._out <= self._waiting + 1:
+                break
+            self._waiting += 1
+            try:
+                await self._another_ends()
+            finally:
+                self._waiting -= 1
+        self._check(begun)
+        around.reserved = worst
 
     async def _keep(self, name: str, key: str, done: StepResult) -> JSON:
         """Written even when the attempt is cancelled meanwhile: it was paid for."""

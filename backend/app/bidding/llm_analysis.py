@@ -32,6 +32,7 @@ from backend.app.common.errors import (
 from backend.app.common.logging import get_logger
 from backend.app.documents.canonical import Document
 from backend.app.documents.chunk import LONGEST, TARGET, Chunk, bisect, split
+from backend.app.llm.prompts import Prompt
 from backend.app.llm.types import (
     JSON,
     Ask,
@@ -93,7 +94,7 @@ class _Reading:
     step: Step
     goes_on: bool  # past errors that a retry of the task might cure, because there is none any more
     slots: asyncio.Semaphore
-    prompt: prompts.Prompt
+    prompt: Prompt
     parts: list[tuple[Chunk, PartFindings]] = field(default_factory=list)
     failed: list[tuple[Chunk, LLMError]] = field(default_factory=list)
     stopped: Exception | None = None
@@ -205,7 +206,7 @@ async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
     return None if result == _SPLIT else PartFindings.model_validate(result)
 
 
-def _inputs(prompt: prompts.Prompt, chunk: Chunk, text: str) -> Mapping[str, JSON]:
+def _inputs(prompt: Prompt, chunk: Chunk, text: str) -> Mapping[str, JSON]:
     """What makes one part's answer the same answer: content, prompt, schema, parameters; not the model."""
     content = f"{chunk.lead}\0{text}".encode("utf-8", "replace")
     return {

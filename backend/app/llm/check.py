@@ -11,14 +11,11 @@ from pydantic import BaseModel
 
 from backend.app.common.errors import LLMError
 from backend.app.common.llm_retry import RetryPolicy
+from backend.app.llm import prompts
 from backend.app.llm.client import LLMClient
 from backend.app.llm.types import Deployment, Message, StructuredLevel
 
 _ONCE = RetryPolicy(waits=())
-_QUESTION = (
-    Message("system", "你是连通性检查。按要求的 JSON 回答。"),
-    Message("user", '回答 JSON：{"ok": true}'),
-)
 
 
 class Pong(BaseModel):
@@ -48,7 +45,8 @@ async def _check(deployment: Deployment, seconds: float) -> Checked:
     started = time.monotonic()
     error = None
     try:
-        await client.ask(_QUESTION, Pong, deadline=started + seconds)
+        question = (Message("user", prompts.load("check").text),)
+        await client.ask(question, Pong, deadline=started + seconds)
     except LLMError as failed:
         error = failed
     finally:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
+from backend.app.llm import prompts
 from backend.app.llm.types import JSON, Message, Model, StructuredLevel
 
 LADDER = (StructuredLevel.JSON_SCHEMA, StructuredLevel.JSON_OBJECT, StructuredLevel.PROMPT)
@@ -67,10 +68,8 @@ def with_schema(
         return tuple(messages)
     told = json.dumps(strict_schema(schema), ensure_ascii=False, separators=(",", ":"))
     first = messages[0]
-    text = (
-        f"{first.content}\n\n只输出一个 JSON 对象，不要输出任何其他文字。它必须符合这个 JSON Schema：\n{told}"
-    )
-    return (Message(first.role, text), *messages[1:])
+    text = prompts.load("schema").filled(schema=told)
+    return (Message(first.role, f"{first.content}\n\n{text}"), *messages[1:])
 
 
 def ask_again(messages: Sequence[Message], answer: str, problems: Sequence[str]) -> tuple[Message, ...]:
@@ -79,10 +78,7 @@ def ask_again(messages: Sequence[Message], answer: str, problems: Sequence[str])
     return (
         *messages,
         Message("assistant", answer[:MAX_SHOWN]),
-        Message(
-            "user",
-            f"上面的输出不符合要求：\n{listed}\n请改正后重新输出完整的 JSON 对象，只输出 JSON，不要解释。",
-        ),
+        Message("user", prompts.load("mend").filled(problems=listed)),
     )
 
 

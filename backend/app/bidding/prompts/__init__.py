@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+
+from backend.app.llm import prompts as shared
+from backend.app.llm.prompts import Prompt
 
 _FOLDER = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Fixed instructions; `version` is part of a step's key, so that a changed prompt is asked anew."""
-
-    name: str
-    version: str
-    text: str
-
-
-@cache
 def load(name: str) -> Prompt:
-    """Read `name`.md. Raises ValueError when its front matter lacks a version."""
-    content = (_FOLDER / f"{name}.md").read_text("utf-8")
-    _, front, text = content.split("---\n", 2)
-    fields = dict(line.split(": ", 1) for line in front.strip().splitlines())
-    if not fields.get("version"):
-        raise ValueError(f"prompt {name} has no version")
-    return Prompt(name, fields["version"].strip(), text.strip())
+    """Read `name`.md of this folder."""
+    return shared.load(name, _FOLDER)
 
 
 def enclose(text: str, lead: str = "") -> str:

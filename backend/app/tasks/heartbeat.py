@@ -22,6 +22,14 @@ LOOK_S = 1.0
 # No new LLM call when the last renewal is older than this share of the lease (15 s of 20 s).
 FRESH_SHARE = 0.75
 
+# It goes on while the machine is suspended: a worker that wakes up must not take its own leases for a dead
+# neighbour's, nor believe that it renewed them a moment ago.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
+
 
 class LeaseBook:
     """The leases this worker holds; shared by the loop, which fills it, and the heartbeat, which renews."""
@@ -67,15 +75,15 @@ class Heartbeat:
         self._lease_seconds, self._every = lease_seconds, every
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self._renewed_at = time.monotonic()
-        self._steady_since = time.monotonic()
+        self._renewed_at = _now()
+        self._steady_since = _now()
 
     def start(self) -> None:
         """Register the worker (raises when the database is not there) and begin to beat."""
         with self._database.write() as conn:
             # Not a plain insert: an earlier try may have been committed and its answer lost.
             queue.renew(conn, self._identity, [], lease_seconds=self._lease_seconds)
-        self._renewed_at = self._steady_since = time.monotonic()
+        self._renewed_at = self._steady_since = _now()
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,22 +93,22 @@ class Heartbeat:
 
     def is_fresh(self) -> bool:
         """Whether the leases were renewed lately enough to start something that costs money."""
-        return time.monotonic() - self._renewed_at < FRESH_SHARE * self._lease_seconds
+        return _now() - self._renewed_at < FRESH_SHARE * self._lease_seconds
 
     def may_sweep(self) -> bool:
         """Whether this worker has renewed without a gap for a full lease: then an expired lease means a
         dead worker and not that all of us were cut off from the database (or frozen) a moment ago."""
-        now = time.monotonic()
+        now = _now()
         unbroken = now - self._renewed_at <= 2 * self._every
         return unbroken and now - self._steady_since >= self._lease_seconds
 
     def _run(self) -> None:
-        next_renewal = time.monotonic() + self._every
+        next_renewal = _now() + self._every
         while not self._stopping.wait(min(LOOK_S, self._every)):
             try:
-                if time.monotonic() >= next_renewal:
+                if _now() >= next_renewal:
                     self._renew()
-                    next_renewal = time.monotonic() + self._every
+                    next_renewal = _now() + self._every
                 else:
                     self._look()
                 self._bury_the_dead()
@@ -114,7 +122,7 @@ class Heartbeat:
         leases = self._book.all()
         with self._database.write() as conn:
             # The leases count from here, however long the commit takes.
-            now = time.monotonic()
+            now = _now()
             ours = queue.renew(conn, self._identity, leases, lease_seconds=self._lease_seconds)
         if now - self._renewed_at > 2 * self._every:
             self._steady_since = now

@@ -280,9 +280,15 @@ def _file_of(
                 raise TaskNotFound
             kept = queries.file_of_task(conn, user_id, source.task_id)
             is_text = earlier.meta.get("source") == "text"
-    if kept is None:
+    # Held until the task's row is there: a purge at this moment waits, or has been and left nothing.
+    if kept is None or not _is_kept(conn, kept.id):
         raise FileNotFound
     return kept, is_text
+
+
+def _is_kept(conn: Connection, file_id: int) -> bool:
+    found = select(FILES.c.id).where(FILES.c.id == file_id).with_for_update(read=True, key_share=True)
+    return conn.execute(found).first() is not None
 
 
 def _insert_file(conn: Connection, user_id: int, new: NewFile, now: datetime) -> FileView:

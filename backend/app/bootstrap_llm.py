@@ -144,7 +144,7 @@ class WorkerLLM:
 
     def blocked_types(self) -> frozenset[str]:
         """Task types that wait behind closed gates."""
-        return frozenset(kind for kind, purpose in PURPOSES.items() if self._gates.blocks(purpose))
+        return frozenset(kind for kind, purpose in PURPOSES.items() if self.client.router.blocks(purpose))
 
     async def start(self) -> None:
         """Write the gates' rows and watch them from now on."""

@@ -32,13 +32,14 @@ from backend.app.bidding.report import DocumentSource, build_report
 from backend.app.bidding.report_markdown import render_markdown
 from backend.app.bootstrap_llm import deployments_of
 from backend.app.common import logging
-from backend.app.common.errors import AppError, NotFound
+from backend.app.common.errors import AppError, LLMGateClosed, NotFound
 from backend.app.db import migrate
 from backend.app.db.engine import Database, is_outage
 from backend.app.doctor import Grade, examine
 from backend.app.documents.canonical import Document
 from backend.app.documents.sandbox import parse_in_child
 from backend.app.documents.storage import storage_from_url
+from backend.app.llm import gate_rows
 from backend.app.llm.check import check_all
 from backend.app.llm.check_table import format_checked
 from backend.app.settings import Settings, SettingsError, load_settings
@@ -213,6 +214,30 @@ def llm_check() -> None:
     typer.echo(format_checked(checked))
     if any(found.error is not None for found in checked):
         raise typer.Exit(1)
+
+
+@app.command("gates")
+def gates(
+    name: Annotated[str | None, typer.Option("--open", help="打开这个部署的闸门", show_default=False)] = None,
+) -> None:
+    """列出各 LLM 部署的闸门；用 --open 提前打开一个（例如已充值、已更正密钥）。"""
+    with _database() as (database, _):
+        if name is not None:
+            opened = _write(database, lambda conn: gate_rows.open_gate(conn, name))
+            typer.echo(f"已打开 {name}" if opened else f"{name} 没有关闭，或没有这个部署", err=True)
+        with database.read() as conn:
+            rows = gate_rows.read_gates(conn)
+    for row in rows:
+        typer.echo(f"{row.name}：{_gate_state(row)}")
+    if not rows:
+        typer.echo("没有闸门：没有配置 LLM 部署，或 worker 尚未启动过", err=True)
+
+
+def _gate_state(row: gate_rows.GateRow) -> str:
+    if row.closed_for is None:
+        return "开放"
+    next_look = "下次探测" if row.needs_probe else "开放时间"
+    return f"{LLMGateClosed(reason=row.reason).sentence()}；{next_look}在 {row.closed_for:.0f} 秒后"
 
 
 def _now() -> datetime:

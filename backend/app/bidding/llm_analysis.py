@@ -21,6 +21,7 @@ from backend.app.bidding.llm_answers import SCHEMA_VERSION, PartFindings, Stated
 from backend.app.bidding.llm_facts import dates_in, fact_of, points_in
 from backend.app.bidding.merge import unite
 from backend.app.common.errors import (
+    InternalError,
     LLMContentRefused,
     LLMContextTooLong,
     LLMError,
@@ -48,9 +49,10 @@ log = get_logger(__name__)
 
 MAX_HALVINGS = 3
 _SCHEMA_TOKENS = 800  # the schema, where it is told in words
-_SPLIT = {"split": True}  # the stored result of a part that had to be cut
-# Errors of one part: another part of the same document may well be answered.
+# Errors of one part: another part of the same document may well be answered. They are kept like answers
+# (`{"refused": code}`): a later attempt must not pay again to learn what is known.
 _OF_THE_PART = (LLMInvalidAnswer, LLMContentRefused, LLMContextTooLong)
+_BY_CODE = {kind.code: kind for kind in _OF_THE_PART}
 # The way to the model is shut for a while: the task comes back, however many tries it has left.
 _COMES_BACK = (LLMGateClosed, LLMThrottled)
 
@@ -135,13 +137,12 @@ async def analyse_with_llm(
 
 async def _read_part(reading: _Reading, chunk: Chunk, halvings: int) -> None:
     """Ask for one part; cut it in two when it proves too long. Raises nothing but cancellation."""
-    answer: PartFindings | None = None
     try:
         async with reading.slots:
             if reading.stopped is not None:
                 return
             answer = await _ask_part(reading, chunk)
-    except LLMTimeout as error:
+    except (LLMTimeout, LLMContextTooLong) as error:
         if not await _read_halves(reading, chunk, halvings):
             reading.failed.append((chunk, error))
         return
@@ -155,10 +156,14 @@ async def _read_part(reading: _Reading, chunk: Chunk, halvings: int) -> None:
     except Exception as error:  # a lost lease, a spent budget, a bug: the attempt's affair, not the part's
         reading.stop(error)
         return
-    if answer is not None:
-        reading.parts.append((chunk, answer))
-    elif not await _read_halves(reading, chunk, halvings):
-        reading.failed.append((chunk, LLMContextTooLong(kind="context")))
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is None or current.cancelling():
+            raise
+        # Nobody cancelled us: something that we waited for was. The group would take that for an end.
+        reading.stop(InternalError())
+        return
+    reading.parts.append((chunk, answer))
 
 
 async def _read_halves(reading: _Reading, chunk: Chunk, halvings: int) -> bool:
@@ -173,8 +178,8 @@ async def _read_halves(reading: _Reading, chunk: Chunk, halvings: int) -> bool:
     return True
 
 
-async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
-    """The answer for one part, from the store or from the model; None when the part is too long for it."""
+async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings:
+    """The answer for one part, from the store or from the model. Raises LLMError."""
     text = reading.document.text[chunk.start : chunk.end]
     messages = (
         Message("system", reading.prompt.text),
@@ -184,11 +189,11 @@ async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
     async def call() -> StepResult:
         try:
             answer = await reading.ask(messages, PartFindings, step=chunk.name)
-        except LLMContextTooLong as error:
-            # Kept like an answer: a retry must not pay again to learn that this part is too long.
+        except _OF_THE_PART as error:
             spent = spent_of(error)
             tokens = (spent.usage.prompt_tokens, spent.usage.response_tokens)
-            return StepResult(_SPLIT, "", "", *tokens, spent.calls, spent.cost)
+            refused = {"refused": error.code, "kind": error.params.get("kind")}
+            return StepResult(refused, "", "", *tokens, spent.calls, spent.cost, is_provisional=True)
         usage = answer.usage
         return StepResult(
             answer.value.model_dump(mode="json"),
@@ -203,7 +208,9 @@ async def _ask_part(reading: _Reading, chunk: Chunk) -> PartFindings | None:
     inputs = _inputs(reading.prompt, chunk, text)
     tokens = sum(estimate_tokens(message.content) for message in messages) + _SCHEMA_TOKENS
     result = await reading.step(chunk.name, inputs, call, prompt_tokens=tokens)
-    return None if result == _SPLIT else PartFindings.model_validate(result)
+    if "refused" in result:
+        raise _BY_CODE[result["refused"]](kind=result.get("kind"))
+    return PartFindings.model_validate(result)
 
 
 def _inputs(prompt: Prompt, chunk: Chunk, text: str) -> Mapping[str, JSON]:

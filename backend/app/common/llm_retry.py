@@ -71,15 +71,17 @@ def retrying(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     spread: Callable[[], float] = lambda: random.uniform(-1, 1),
+    is_over: Callable[[], bool] = lambda: False,
 ) -> AsyncRetrying:
-    """A tenacity loop for one call: `await retrying(deadline)(call)`. `deadline` is a reading of `clock`.
+    """A tenacity loop for one call: `await retrying(deadline)(call)`. `deadline` is a reading of `clock`;
+    `is_over` tells that no further call is allowed for a reason of the caller's own.
 
     Raises the last error itself. A wait that would end at or after the deadline is not begun.
     """
     state = _Waits(policy, spread)
     return AsyncRetrying(
         sleep=sleep,
-        stop=_StopInTime(deadline, policy, clock),
+        stop=_StopInTime(deadline, policy, clock, is_over),
         wait=wait_exception(state),
         retry=retry_if_exception(is_retried),
         reraise=True,
@@ -100,14 +102,17 @@ class _Waits:
 class _StopInTime(stop_base):
     """tenacity computes the upcoming wait before it asks whether to stop, so both limits can be kept here."""
 
-    def __init__(self, deadline: float, policy: RetryPolicy, clock: Callable[[], float]) -> None:
-        self._deadline, self._policy, self._clock = deadline, policy, clock
+    def __init__(
+        self, deadline: float, policy: RetryPolicy, clock: Callable[[], float], is_over: Callable[[], bool]
+    ) -> None:
+        self._deadline, self._policy, self._clock, self._is_over = deadline, policy, clock, is_over
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         wait = retry_state.upcoming_sleep
         longest = self._policy.longest_wait * (1 + self._policy.spread)
         return (
-            retry_state.attempt_number >= self._policy.calls
+            self._is_over()
+            or retry_state.attempt_number >= self._policy.calls
             or wait > longest
             or self._clock() + wait >= self._deadline
         )

@@ -251,6 +251,8 @@ class TaskStep(Model):
     cost: Mapped[Decimal] = mapped_column(Numeric(18, 6, asdecimal=True))  # yuan
     reserved_cost: Mapped[Decimal] = mapped_column(Numeric(18, 6, asdecimal=True))
     reused_from: Mapped[int | None]  # the step of an earlier task on the same content
+    # Holds for this run of the task: a person's retry asks again, other tasks don't reuse it.
+    is_provisional: Mapped[bool | None]
     started_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
 

@@ -118,6 +118,7 @@ def _ask(client: LLMClient, task: Task, context: Context, progress: _PartsProgre
 
     async def ask(messages: Any, schema: type[llm.Model], *, step: str) -> llm.StructuredAnswer[llm.Model]:
         around = current_call.get()
+        around.spent = around.spent or Spent(calls=0)  # until the first call is made, and told
         call = llm.CallContext(
             task_id=task.id,
             attempt=task.attempt,
@@ -126,6 +127,7 @@ def _ask(client: LLMClient, task: Task, context: Context, progress: _PartsProgre
             purpose=PURPOSE,
             calls=1 if around.calls_before >= CALLS_OF_A_STEP else None,
             permit=around.permit,
+            room=around.room,
             spent=lambda spending: setattr(around, "spent", _spent(spending)),
             tokens=lambda tokens: progress.heard(step, tokens),
         )
@@ -154,7 +156,7 @@ def _durable(client: LLMClient, context: Context, progress: _PartsProgress) -> l
                 response_tokens=made.response_tokens,
                 cost=made.cost,
             )
-            return StepResult(made.result, spent)
+            return StepResult(made.result, spent, made.is_provisional)
 
         reserve = client.worst_cost(PURPOSE, prompt_tokens)
         result = await context.step(f"llm/{name}", inputs, paid, reserve=reserve)

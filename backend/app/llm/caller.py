@@ -57,7 +57,8 @@ class Caller:
         try:
             answer = await self._fitted(lane, messages, schema, question)
         except LLMError as error:
-            kind = kind_of(error)
+            # A call that was not sent tells nothing of the deployment.
+            kind = None if error.params.get("is_unsent") else kind_of(error)
             if error.retry_after is not None or kind in THROTTLED:
                 lane.told_to_wait(ticket, kind, error.retry_after, time.monotonic())
             if router.failed(ticket, kind, status=error.params.get("status")):
@@ -84,7 +85,10 @@ class Caller:
                 return await self.call(request, lane.deployment, question.deadline, question, lane.quirks)
             except LLMError as error:
                 quirk, lower = error.params.get("quirk"), below(level)
-                if isinstance(quirk, Quirk) and quirk not in lane.quirks:
+                is_long = (
+                    kind_of(error) is ErrorKind.CONTEXT
+                )  # its message names fields, and means the length
+                if isinstance(quirk, Quirk) and quirk not in lane.quirks and not is_long:
                     log.warning("llm_field_refused", deployment=lane.name, field=quirk)
                     lane.quirks.add(quirk)
                 elif error.params.get("about_format") and lower is not None:
@@ -104,11 +108,10 @@ class Caller:
     ) -> ChatAnswer:
         """One call, permitted, told to the observers before and after, and paid."""
         if time.monotonic() >= deadline:
-            raise failure(ErrorKind.TIMEOUT_FIRST, "no time left before the deadline")
+            raise failure(ErrorKind.TIMEOUT_FIRST, "no time left before the deadline", is_unsent=True)
         context, estimate = question.context, prompt_estimate(request)
         worst = worst_cost(estimate, deployment, request.max_tokens)
-        if context.permit is not None:
-            await context.permit(question.spending.cost + worst)
+        await question.permit(worst)
         call = Call(deployment, context, estimate, question.count(), worst)
         await self._begin(call)
         meter = Meter(told=context.tokens)

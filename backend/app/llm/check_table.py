@@ -39,7 +39,8 @@ def _sentence(found: Checked) -> str:
     """What failed, in our words: never what the server said, which may hold the key."""
     assert found.error is not None  # noqa: S101  only failed ones are told
     kind, detail = kind_of(found.error), found.error.params.get("detail")
-    return f"✗ {found.deployment.label}：{found.error.sentence()}（{kind}：{detail}）"
+    why = detail if kind is None else f"{kind}：{detail}"
+    return f"✗ {found.deployment.label}：{found.error.sentence()}（{why}）"
 
 
 def _width(text: str) -> int:

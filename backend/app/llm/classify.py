@@ -102,7 +102,10 @@ ROWS: tuple[Row, ...] = (
     # Zhipu answers with numbers.
     _row(ErrorKind.QUOTA, provider="zhipu", name="1113"),
     _row(ErrorKind.CONTENT, provider="zhipu", name="1301"),
-    _row(ErrorKind.THROTTLE, provider="zhipu", name="1302"),
+    _row(ErrorKind.THROTTLE, provider="zhipu", name="1302|1303|1305"),
+    _row(ErrorKind.CONTEXT, provider="zhipu", name="1261"),
+    # Moonshot says it with a 429; waiting tops up no account.
+    _row(ErrorKind.QUOTA, provider="moonshot", name="exceeded_current_quota_error"),
     # Any OpenAI-compatible server: names that mean the same wherever they are used.
     _row(
         ErrorKind.CONTENT,

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from backend.app.common.errors import LLMError, LLMGateClosed, LLMThrottled
+from backend.app.common.errors import BudgetExceeded, LLMError, LLMGateClosed, LLMThrottled
 from backend.app.common.llm_retry import DEFAULT_POLICY, RetryPolicy, is_retried, retrying
 from backend.app.common.logging import get_logger
 from backend.app.llm.call_log import CallLog, CallObserver
@@ -23,7 +23,7 @@ from backend.app.llm.classify import failure
 from backend.app.llm.cost import prompt_estimate, worst_cost
 from backend.app.llm.gates import NEEDS_PROBE, Gates
 from backend.app.llm.lane import Ticket
-from backend.app.llm.question import Question
+from backend.app.llm.question import NoRoomNow, Question
 from backend.app.llm.router import NoDeployment, Router, Wanted
 from backend.app.llm.structured import AnswerInvalid, ask_again, read_answer
 from backend.app.llm.transport import Transport
@@ -42,6 +42,13 @@ from backend.app.llm.types import (
 
 log = get_logger(__name__)
 
+# Nobody was there to look at the key.
+_AWAY = (
+    ErrorKind.TRANSIENT,
+    ErrorKind.TIMEOUT_CONNECT,
+    ErrorKind.TIMEOUT_FIRST,
+    ErrorKind.TIMEOUT_IDLE,
+)
 # Whoever still stands in line this long before the attempt's deadline goes back to the queue by itself.
 CLOSING_SECONDS = 2.0
 
@@ -81,9 +88,9 @@ class LLMClient:
         return max(serving, key=lambda deployment: deployment.context_window)
 
     def worst_cost(self, purpose: str, prompt_tokens: int) -> Decimal:
-        """The most that one call can cost, whoever is asked; in yuan."""
+        """The most that one call of the cheapest deployment can cost, in yuan; a dearer one asks for more."""
         serving = (deployment for deployment in self.deployments if deployment.serves(purpose))
-        return max((worst_cost(prompt_tokens, deployment) for deployment in serving), default=Decimal(0))
+        return min((worst_cost(prompt_tokens, deployment) for deployment in serving), default=Decimal(0))
 
     def bind(self, *, deadline: float, context: CallContext) -> Ask:
         """This client as an `Ask` for one task: the step's name is given call by call."""
@@ -126,13 +133,15 @@ class LLMClient:
         request = ChatRequest((Message("user", "ping"),), max_tokens=16)
         context = CallContext(step="probe")
         deadline = time.monotonic() + 60
+        lane = self.router.lane(deployment.label)
+        quirks = lane.quirks if lane is not None else frozenset()
         try:
-            await self._caller.call(request, deployment, deadline, Question(context, deadline, 1))
+            await self._caller.call(request, deployment, deadline, Question(context, deadline, 1), quirks)
         except LLMError as error:
-            # Too short, refused, throttled: whatever it is, the key was good and so was the account.
-            shut = (*NEEDS_PROBE, ErrorKind.TRANSIENT, ErrorKind.BAD_REQUEST)
+            # Cut, refused, throttled, a field not understood: the key was good and so was the account.
             kind = kind_of(error)
-            return error if kind in shut or kind is None or str(kind).startswith("timeout") else None
+            is_away = kind in _AWAY or error.params.get("status") == 404
+            return error if kind in NEEDS_PROBE or is_away else None
         return None
 
     def _calls_for(self, context: CallContext | None) -> int:
@@ -161,15 +170,17 @@ class LLMClient:
     ) -> ChatAnswer:
         """Rounds until one brings an answer; then what is left to do about a provider that throttles."""
         policy = self._policy.limited_to(question.calls_left)
-        loop = retrying(question.deadline, policy=policy, sleep=self._sleep)
+        loop = retrying(
+            question.deadline, policy=policy, sleep=self._sleep, is_over=lambda: question.calls_left <= 0
+        )
         try:
             return await loop(self._round, messages, schema, question)
         except LLMThrottled as error:
             in_vain = question.spending.calls >= policy.calls or error.retry_after is None
-            if in_vain and question.last is not None:
+            lane = self.router.lane(error.params.get("deployment"))
+            if in_vain and lane is not None:
                 # Limits of a minute need more than the waits of four calls.
-                lane = question.last.lane
-                error.retry_after = max(lane.cooldown(), error.retry_after or 0.0)
+                error.retry_after = max(lane.cooldown(time.monotonic()), error.retry_after or 0.0)
                 await self.gates.close(lane.deployment, error, seconds=error.retry_after)
             raise
         except LLMError as error:
@@ -177,10 +188,9 @@ class LLMClient:
                 is_retried(error)
                 and error.retry_after is not None
                 and error.retry_after > policy.longest_wait
-                and question.last is not None
             ):
                 # A server that says when it will be back: until then nobody's try is used up.
-                gate = self.gates.closed(question.last.lane.name)
+                gate = self.gates.closed(str(error.params.get("deployment")))
                 if gate is not None:
                     raise self.router.closed_for(gate) from error
             raise
@@ -189,37 +199,69 @@ class LLMClient:
         self, messages: tuple[Message, ...], schema: type[Model], question: Question
     ) -> ChatAnswer:
         """Ask one deployment after the other, none twice; raises the most hopeful of their errors."""
-        wanted = self._wanted(messages, question)
-        try:
-            ticket = await self.router.acquire(wanted, question.deadline - CLOSING_SECONDS)
-        except NoDeployment:
-            raise question.barred or failure(ErrorKind.BAD_REQUEST, "no deployment") from None
+        while True:
+            wanted = self._wanted(messages, question)
+            try:
+                ticket = await self.router.acquire(wanted, question.deadline - CLOSING_SECONDS)
+            except NoDeployment:
+                raise question.barred or failure(ErrorKind.BAD_REQUEST, "no deployment") from None
+            try:
+                return await self._pass(ticket, messages, schema, question)
+            except NoRoomNow:
+                # Without a ticket in hand: the step whose reserve is awaited may need that very place.
+                await question.room()
+            except BudgetExceeded as error:
+                # Another deployment may be cheap enough.
+                question.without.add(ticket.lane.name)
+                question.barred = error
+
+    async def _pass(
+        self,
+        ticket: Ticket,
+        messages: tuple[Message, ...],
+        schema: type[Model],
+        question: Question,
+    ) -> ChatAnswer:
+        """From this ticket on to those of other deployments, as long as their failures let it."""
         errors: list[LLMError] = []
+        tried: set[str] = set()
         while True:
             question.last = ticket
+            tried.add(ticket.lane.name)
             try:
                 return await self._caller.ask(ticket, self.router, messages, schema, question)
             except LLMError as error:
                 errors.append(await self._judged(error, ticket, question))
+            except (NoRoomNow, BudgetExceeded):
+                if not errors:
+                    raise
+                break
             if not question.may_go_on(errors[-1]):
                 break
-            wanted = replace(
-                self._wanted(messages, question), without=wanted.without | {ticket.lane.name}, only=None
-            )
-            try:
-                following = self.router.acquire_now(wanted)
-            except LLMGateClosed as closed:
-                # The others come back by themselves: the task waits for them instead of failing.
-                if not is_retried(errors[-1]) and not closed.params.get("needs_probe"):
-                    errors.append(closed)
-                break
-            except LLMError:
-                break
+            wanted = self._wanted(messages, question)
+            wanted = replace(wanted, without=wanted.without | tried, only=None)
+            following = await self._following(wanted, errors, question.deadline - CLOSING_SECONDS)
             if following is None:
                 break
             log.info("llm_falls_back", step=question.context.step, to=following.lane.name)
             ticket = following
         raise min(errors, key=_hopelessness)
+
+    async def _following(self, wanted: Wanted, errors: list[LLMError], until: float) -> Ticket | None:
+        """A ticket of another deployment. It is waited for when there will be no further round: nobody else
+        may be able to cure what happened."""
+        is_last_round = not any(is_retried(error) for error in errors)
+        try:
+            if is_last_round:
+                return await self.router.acquire(wanted, until)
+            return self.router.acquire_now(wanted)
+        except LLMGateClosed as closed:
+            # The others come back by themselves: the task waits for them instead of failing.
+            if is_last_round and not closed.params.get("needs_probe"):
+                errors.append(closed)
+        except (LLMError, NoDeployment):
+            pass  # nobody left, or no window that is large enough
+        return None
 
     def _wanted(self, messages: tuple[Message, ...], question: Question) -> Wanted:
         return Wanted(
@@ -234,6 +276,7 @@ class LLMClient:
     async def _judged(self, error: LLMError, ticket: Ticket, question: Question) -> LLMError:
         """What a failed call means for the ways: gates close, and this question avoids what can't help."""
         kind, deployment = kind_of(error), ticket.lane.deployment
+        error.params["deployment"] = deployment.label
         question.prefers = None
         if kind in NEEDS_PROBE:
             question.without.add(deployment.label)

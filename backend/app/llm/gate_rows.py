@@ -66,10 +66,13 @@ def register_gates(conn: Connection, deployments: Sequence[Mapping[str, Any]]) -
     """
     now = database_now(conn)
     names = [deployment["name"] for deployment in deployments]
-    conn.execute(delete(GATES).where(_gates.name.not_in(names)))
-    known = {row.name: row for row in conn.execute(select(GATES))}
+    # By name, as everywhere: workers that start together lock the rows in one order.
+    known = {row.name: row for row in conn.execute(select(GATES).order_by(_gates.name).with_for_update())}
+    gone = sorted(set(known) - set(names))
+    if gone:
+        conn.execute(delete(GATES).where(_gates.name.in_(gone)))
     opened = []
-    for deployment in deployments:
+    for deployment in sorted(deployments, key=lambda deployment: str(deployment["name"])):
         row = known.get(deployment["name"])
         if row is None:
             _insert(conn, deployment, now)
@@ -79,8 +82,16 @@ def register_gates(conn: Connection, deployments: Sequence[Mapping[str, Any]]) -
             values |= _opened(now)
             if row.closed_until is not None:
                 opened.append(row.name)
+        elif row.needs_probe and row.closed_until is not None:
+            # Somebody restarted a worker: perhaps the account was topped up. Probe at once.
+            values |= {"closed_until": now, "failures": 0}
         conn.execute(update(GATES).where(_gates.name == row.name).values(**values))
     return opened
+
+
+def restore_gate(conn: Connection, deployment: Mapping[str, Any]) -> None:
+    """An open gate's row, if there is none."""
+    _insert(conn, deployment, database_now(conn))
 
 
 def close_gate(

@@ -49,7 +49,7 @@ class Gates:
         self._deployments = {deployment.label: deployment for deployment in deployments}
         self._clock = clock
         self._closed: dict[str, Closed] = {}
-        self.on_open: Callable[[], None] = lambda: None
+        self.on_open: Callable[[str], None] = lambda _name: None
 
     def closed(self, name: str) -> Closed | None:
         """How the gate is closed; None when it is open."""
@@ -58,11 +58,6 @@ class Gates:
             del self._closed[name]
             return None
         return found
-
-    def blocks(self, purpose: str) -> bool:
-        """Whether no deployment for this purpose may be called: its tasks stay waiting."""
-        serving = [name for name, deployment in self._deployments.items() if deployment.serves(purpose)]
-        return bool(serving) and all(self.closed(name) is not None for name in serving)
 
     async def close(self, deployment: Deployment, error: LLMError, *, seconds: float | None) -> bool:
         """Close for `seconds`, or (None) until a probe succeeds. False when it was closed so already."""
@@ -81,7 +76,7 @@ class Gates:
     def _open(self, name: str) -> None:
         if self._closed.pop(name, None) is not None:
             log.info("llm_gate_opened", gate=name)
-            self.on_open()
+            self.on_open(name)
 
 
 class SharedGates(Gates):
@@ -90,6 +85,7 @@ class SharedGates(Gates):
     def __init__(self, deployments: Sequence[Deployment], run: Run, look: Run) -> None:
         super().__init__(deployments)
         self._run, self._look = run, look
+        self._unwritten: set[str] = set()  # closed here, and not yet in the rows
 
     async def register(self) -> None:
         """At the start: rows for these deployments; a gate whose configuration changed opens."""
@@ -101,21 +97,28 @@ class SharedGates(Gates):
     async def close(self, deployment: Deployment, error: LLMError, *, seconds: float | None) -> bool:
         if not await super().close(deployment, error, seconds=seconds):
             return False
-        closed: bool = await self._run(
-            gate_rows.close_gate,
-            _as_row(deployment),
-            reason=_reason(error),
-            error_code=error.code,
-            seconds=seconds,
-        )
+        self._unwritten.add(deployment.label)
+        try:
+            closed: bool = await self._run(
+                gate_rows.close_gate,
+                _as_row(deployment),
+                reason=_reason(error),
+                error_code=error.code,
+                seconds=seconds,
+            )
+        finally:
+            self._unwritten.discard(deployment.label)
         return closed
 
     async def refresh(self) -> None:
         """Take over what other workers and people have written."""
+        unwritten = set(self._unwritten)
         rows: list[GateRow] = await self._look(gate_rows.read_gates)
+        await self._restore({row.name for row in rows})
         now = self._clock()
         for row in rows:
-            if row.name not in self._deployments:
+            # What is being closed here is not in the answer yet.
+            if row.name not in self._deployments or row.name in unwritten | self._unwritten:
                 continue
             if row.closed_for is None:
                 self._open(row.name)
@@ -123,6 +126,21 @@ class SharedGates(Gates):
                 self._closed[row.name] = Closed(
                     now + row.closed_for, row.needs_probe, row.reason, row.error_code
                 )
+
+    async def _restore(self, there: set[str]) -> None:
+        """A worker of another configuration took our rows away: put them back as we know them."""
+        for name, deployment in self._deployments.items():
+            if name in there:
+                continue
+            closed = self.closed(name)
+            row = _as_row(deployment)
+            if closed is None:
+                await self._run(gate_rows.restore_gate, row)
+                continue
+            seconds = None if closed.needs_probe else closed.until - self._clock()
+            await self._run(
+                gate_rows.close_gate, row, reason=closed.reason, error_code=closed.error_code, seconds=seconds
+            )
 
     async def keep(self, probe: Probe) -> None:
         """For ever: look at the rows, and probe what is due."""
@@ -150,6 +168,13 @@ class SharedGates(Gates):
 
     async def _probe(self, deployment: Deployment, probe: Probe) -> None:
         """One tiny call, by one worker at a time."""
+        try:
+            await self._probe_once(deployment, probe)
+        except Exception:
+            # The row lets another worker try when this one's time is over.
+            log.exception("llm_probe_broke", gate=deployment.label)
+
+    async def _probe_once(self, deployment: Deployment, probe: Probe) -> None:
         name = deployment.label
         if not await self._run(gate_rows.begin_probe, name):
             return

@@ -46,6 +46,7 @@ class Lane:
     _tokens: Bucket = field(default_factory=lambda: Bucket(0))
     _narrowed_at: float = -inf
     _cooldowns: int = 0
+    _cool_until: float = -inf
 
     @classmethod
     def of(cls, deployment: Deployment) -> Lane:
@@ -70,18 +71,17 @@ class Lane:
         """No room for another call until one ends."""
         return self.in_flight + 1 > max(self.limit, 1.0)
 
-    def wait(self, tokens: float, now: float) -> float | None:
-        """Seconds until time alone lets a call of so many tokens go; None while a probe is out."""
+    def wait_outside(self, now: float) -> float | None:
+        """Seconds until the provider may be asked again; None while a probe is out."""
         blocked = self.breaker.wait(now)
-        if blocked is None:
+        return None if blocked is None else max(blocked, self.paused_until - now, 0.0)
+
+    def wait(self, tokens: float, now: float) -> float | None:
+        """The same for a call of so many tokens, with our own buckets."""
+        outside = self.wait_outside(now)
+        if outside is None:
             return None
-        return max(
-            blocked,
-            self.paused_until - now,
-            self._requests.wait(1, now),
-            self._tokens.wait(tokens, now),
-            0.0,
-        )
+        return max(outside, self._requests.wait(1, now), self._tokens.wait(tokens, now))
 
     def load(self, now: float) -> tuple[float, float]:
         """Least first: calls out by weight and token headroom, then what it has served by weight."""
@@ -129,10 +129,14 @@ class Lane:
         wait = retry_after or (BURST_PAUSE_S if kind is ErrorKind.BURST else 0.0)
         self.paused_until = max(self.paused_until, now + wait)
 
-    def cooldown(self) -> float:
-        """Seconds that a provider is left alone which throttles on and on without naming a time."""
-        self._cooldowns += 1
-        return float(min(COOLDOWN_FIRST_S * 2 ** (self._cooldowns - 1), COOLDOWN_LONGEST_S))
+    def cooldown(self, now: float) -> float:
+        """Seconds that a provider is left alone which throttles on and on, by throttled questions in a row.
+        Questions that were out together are one."""
+        if now >= self._cool_until:
+            self._cooldowns += 1
+            wait = min(COOLDOWN_FIRST_S * 2 ** (self._cooldowns - 1), COOLDOWN_LONGEST_S)
+            self._cool_until = now + wait
+        return self._cool_until - now
 
     def _end(self, ticket: Ticket, used: float) -> None:
         self.in_flight -= 1

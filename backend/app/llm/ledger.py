@@ -7,6 +7,7 @@ Rows of calls that start together are written together: a commit costs more than
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, Literal
@@ -145,21 +146,32 @@ class Ledger:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._entries.append((entry, written))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all(), name="llm-ledger")
+            # Of nobody's context: what it logs is not about the task that happened to come first.
+            self._writer = asyncio.create_task(
+                self._write_all(), name="llm-ledger", context=contextvars.Context()
+            )
         await asyncio.shield(written)
 
     async def _write_all(self) -> None:
         await asyncio.sleep(0)  # calls of the same turn of the loop go together
         while self._entries:
             batch, self._entries = self._entries, []
-            try:
-                await self._run(write_entries, [entry for entry, _ in batch])
-            except Exception as error:
-                for _, written in batch:
-                    if not written.done():
-                        written.set_exception(error)
-                        written.exception()  # read, should nobody wait for it any more
-            else:
-                for _, written in batch:
-                    if not written.done():
-                        written.set_result(None)
+            await self._write_batch(batch)
+
+    async def _write_batch(self, batch: list[tuple[Entry, asyncio.Future[None]]]) -> None:
+        """Together; one by one when the database refuses: an entry must not fail for another's sake."""
+        try:
+            await self._run(write_entries, [entry for entry, _ in batch])
+        except Exception as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._write_batch([one])
+                return
+            for _, written in batch:
+                if not written.done():
+                    written.set_exception(error)
+                    written.exception()  # read, should nobody wait for it any more
+        else:
+            for _, written in batch:
+                if not written.done():
+                    written.set_result(None)

@@ -122,8 +122,9 @@ def is_classic_azure(deployment: Deployment) -> bool:
     """Azure's older address, where the deployment stands in the path."""
     return deployment.provider == "azure_openai" and (
         bool(deployment.api_version)
-        or "api-version=" in deployment.base_url
         or "/openai/deployments/" in deployment.base_url
+        # The v1 address may carry a version of its own: `?api-version=preview`.
+        or ("api-version=" in deployment.base_url and "/openai/v1" not in deployment.base_url)
     )
 
 

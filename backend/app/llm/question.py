@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
-from backend.app.common.errors import LLMError, LLMGateClosed
+from backend.app.common.errors import AppError, LLMError, LLMGateClosed
 from backend.app.llm.lane import Ticket
 from backend.app.llm.types import CallContext, Deployment, ErrorKind, Spending, kind_of
 
@@ -26,6 +27,10 @@ FALLS_BACK = frozenset(
 )
 
 
+class NoRoomNow(Exception):
+    """What other steps of the task hold in reserve leaves no room for this call; it may come free."""
+
+
 @dataclass(slots=True)
 class Question:
     """What one question has used and learned so far."""
@@ -38,7 +43,7 @@ class Question:
     not_from: set[str] = field(default_factory=set)
     larger_than: int = 0
     prefers: str | None = None
-    barred: LLMError | None = None  # why no deployment may be left
+    barred: AppError | None = None  # why no deployment may be left
     last: Ticket | None = None
 
     @property
@@ -52,6 +57,17 @@ class Question:
         is_gate = isinstance(error, LLMGateClosed)
         cut = error.params.get("finish_reason") == "length"
         return (falls_back or is_gate) and not cut and self.calls_left > 0
+
+    async def permit(self, worst: Decimal) -> None:
+        """May a call be made that costs at most `worst` yuan? Raises NoRoomNow, and what the asker raises."""
+        ask = self.context.permit
+        if ask is not None and not await ask(self.spending.cost + worst):
+            raise NoRoomNow
+
+    async def room(self) -> None:
+        """Until another step of the task has given back what it held."""
+        if self.context.room is not None:
+            await self.context.room()
 
     def count(self) -> int:
         """One more call; its number."""

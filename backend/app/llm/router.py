@@ -5,11 +5,12 @@ room waits in line.
 from __future__ import annotations
 
 import asyncio
+import bisect
+import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 from backend.app.common.errors import LLMGateClosed
 from backend.app.llm.classify import failure
@@ -19,6 +20,10 @@ from backend.app.llm.types import Deployment, ErrorKind
 
 # What only time opens and takes longer than this is not waited for inside a step.
 LONGEST_WAIT_S = 30.0
+# Our own buckets are waited for longer: nobody else is to blame, and the task would only come back to them.
+LONGEST_BUCKET_S = 120.0
+# Nobody sleeps longer than this without looking: gates and breakers open by time, and nobody calls then.
+LOOK_AGAIN_S = 5.0
 # A task that found no room before its deadline comes back after this.
 BUSY_SECONDS = 5.0
 
@@ -48,12 +53,13 @@ class NoDeployment(Exception):
     """None that suits is left, whatever the time."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, order=True)
 class _Waiter:
-    """Someone in line for any of these lanes."""
+    """Someone in line for any of these lanes; `number`: the place in it, first come first served."""
 
-    lanes: frozenset[str]
-    called: asyncio.Future[None]
+    number: int
+    lanes: frozenset[str] = field(compare=False)
+    called: asyncio.Future[None] = field(compare=False)
 
 
 class Router:
@@ -67,8 +73,10 @@ class Router:
     ) -> None:
         self.lanes = tuple(Lane.of(deployment) for deployment in deployments)
         self._gates, self._clock = gates, clock
-        self._line: deque[_Waiter] = deque()
-        gates.on_open = self._call_all
+        self._line: list[_Waiter] = []
+        self._numbers = itertools.count()
+        self._served = 0.0  # virtual time: where the share of the last call began
+        gates.on_open = self._opened
 
     async def acquire(self, wanted: Wanted, until: float) -> Ticket:
         """A ticket, as soon as one is to be had. `until` is a reading of the clock.
@@ -76,19 +84,24 @@ class Router:
         Raises NoDeployment; LLMContextTooLong when the prompt fits into no window; LLMGateClosed when every
         way is closed for longer than a step waits. Give the ticket back with `answered` or `failed`.
         """
-        suited = self._suited(wanted)
-        is_new = True
-        while True:
-            ticket, wait = self._look(suited, wanted.prompt_tokens)
-            if ticket is not None:
-                return ticket
-            left = until - self._clock()
-            if left <= 0:
-                raise _closed("busy", BUSY_SECONDS)
-            if wait is not None and wait > LONGEST_WAIT_S:
-                raise _closed("outage", wait)
-            await self._stand_in_line(suited, left if wait is None else min(wait, left), is_new=is_new)
-            is_new = False
+        suited, number = self._suited(wanted), next(self._numbers)
+        taken = frozenset[str]().union(*(waiter.lanes for waiter in self._line))
+        try:
+            while True:
+                ticket, wait = self._look(suited, wanted.prompt_tokens, taken)
+                if ticket is not None:
+                    self._call(ticket.lane.name, 1)  # there may be room for more than one
+                    return ticket
+                taken = frozenset()  # it has its own place in line from now on
+                left = until - self._clock()
+                if left <= 0:
+                    raise _closed("busy", BUSY_SECONDS)
+                sleep = min(left, LOOK_AGAIN_S if wait is None else min(wait, LOOK_AGAIN_S))
+                await self._stand_in_line(suited, number, sleep)
+        except BaseException:
+            # Whoever was called and leaves passes it on; what made it leave concerns the others as well.
+            self._call_all()
+            raise
 
     def acquire_now(self, wanted: Wanted) -> Ticket | None:
         """A ticket of another deployment, if one can be had at once. Raises LLMGateClosed when those that
@@ -110,6 +123,19 @@ class Router:
         opened = ticket.lane.failed(ticket, kind, self._clock(), status=status)
         self._call(ticket.lane.name, 1)
         return opened
+
+    def lane(self, name: object) -> Lane | None:
+        """The lane of this name."""
+        return next((lane for lane in self.lanes if lane.name == name), None)
+
+    def blocks(self, purpose: str) -> bool:
+        """Whether no call for this purpose can go soon: its tasks had better stay in the queue."""
+        now = self._clock()
+        serving = [lane for lane in self.lanes if lane.deployment.serves(purpose)]
+        return bool(serving) and all(
+            self._gates.closed(lane.name) is not None or (lane.wait_outside(now) or 0.0) > LONGEST_WAIT_S
+            for lane in serving
+        )
 
     def closed_for(self, gate: Closed) -> LLMGateClosed:
         """The error of a task that waits behind this gate."""
@@ -136,8 +162,13 @@ class Router:
     def _is_preferred(self, lane: Lane, wanted: Wanted) -> bool:
         return lane.name == wanted.only and self._gates.closed(lane.name) is None
 
-    def _look(self, suited: Sequence[Lane], prompt_tokens: int) -> tuple[Ticket | None, float | None]:
-        """A ticket, or how long to wait: seconds, or (None) until a call ends. Raises LLMGateClosed."""
+    def _look(
+        self, suited: Sequence[Lane], prompt_tokens: int, taken: frozenset[str] = frozenset()
+    ) -> tuple[Ticket | None, float | None]:
+        """A ticket, or how long to wait: seconds, or (None) until a call ends. Raises LLMGateClosed.
+
+        `taken`: lanes that others stand in line for; whoever comes now stands behind them.
+        """
         now = self._clock()
         gates = {lane.name: self._gates.closed(lane.name) for lane in suited}
         ways = [lane for lane in suited if gates[lane.name] is None]
@@ -148,33 +179,36 @@ class Router:
             lane.name: None if lane.is_full() else lane.wait(lane.tokens_of(prompt_tokens), now)
             for lane in ways
         }
-        free = [lane for lane in ways if waits[lane.name] == 0.0]
+        free = [lane for lane in ways if waits[lane.name] == 0.0 and lane.name not in taken]
+        if not free and 0.0 in waits.values():
+            return None, None
         if free:
             lane = min(free, key=lambda lane: lane.load(now))
             # Weighted fair sharing: who was away does not catch up on what it missed.
-            lane.served = max(lane.served, min(other.served for other in free)) + 1 / lane.deployment.weight
+            self._served = max(lane.served, self._served)
+            lane.served = self._served + 1 / lane.deployment.weight
             return lane.begin(lane.tokens_of(prompt_tokens), now), None
-        timed = [wait for wait in waits.values() if wait is not None]
+        # A gate that opens by its time tells nobody.
+        opening = [gate.until - now for gate in gates.values() if gate is not None and not gate.needs_probe]
+        timed = [wait for wait in waits.values() if wait is not None] + opening
         if None in waits.values():
-            timed = [wait for wait in timed if wait <= LONGEST_WAIT_S]
-        return None, min(timed, default=None)
+            return None, min(timed, default=None)
+        wait = min(timed)
+        outside = min([lane.wait_outside(now) or 0.0 for lane in ways] + opening)
+        if outside > LONGEST_WAIT_S:
+            raise _closed("outage", wait)
+        if wait > LONGEST_BUCKET_S:
+            raise _closed("busy", wait)
+        return None, wait
 
-    async def _stand_in_line(self, suited: Sequence[Lane], seconds: float, *, is_new: bool) -> None:
+    async def _stand_in_line(self, suited: Sequence[Lane], number: int, seconds: float) -> None:
         called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(frozenset(lane.name for lane in suited), called)
-        if is_new:
-            self._line.append(waiter)
-        else:
-            self._line.appendleft(waiter)  # called, and another was quicker
+        waiter = _Waiter(number, frozenset(lane.name for lane in suited), called)
+        bisect.insort(self._line, waiter)
         try:
             await asyncio.wait({called}, timeout=seconds)
-        except asyncio.CancelledError:
-            if called.done():  # whoever was called and leaves passes it on
-                for name in waiter.lanes:
-                    self._call(name, 1)
-            raise
         finally:
-            with suppress(ValueError):
+            if waiter in self._line:
                 self._line.remove(waiter)
 
     def _call(self, name: str, most: int) -> None:
@@ -184,14 +218,24 @@ class Router:
             waiter.called.set_result(None)
 
     def _call_all(self) -> None:
-        while self._line:
-            self._line.popleft().called.set_result(None)
+        line, self._line = self._line, []
+        for waiter in line:
+            waiter.called.set_result(None)
+
+    def _opened(self, name: str) -> None:
+        """A gate is open again: what was said when it closed does not hold any more."""
+        for lane in self.lanes:
+            if lane.name == name:
+                lane.paused_until = -inf
+        self._call_all()
 
 
 def _all_closed(gates: Sequence[Closed], now: float) -> LLMGateClosed:
     """That one gate's reason which opens first."""
     gate = min(gates, key=lambda gate: (gate.needs_probe, gate.until))
-    closed = _closed(gate.reason, max(gate.until - now, 1.0))
+    # Behind a probe tasks are not claimed anyway: they are to be at hand when it succeeds.
+    seconds = BUSY_SECONDS if gate.needs_probe else max(gate.until - now, 1.0)
+    closed = _closed(gate.reason, seconds)
     closed.params["needs_probe"] = gate.needs_probe
     return closed
 

@@ -24,7 +24,7 @@ MAX_SHOWN = 6_000  # characters of a bad answer that the re-ask shows
 # Keywords that a provider refuses in a strict schema; pydantic still checks them on our side.
 _REFUSED_KEYWORDS: dict[str, frozenset[str]] = {
     "openai": frozenset(("minLength", "maxLength")),
-    "azure_openai": frozenset(("minLength", "maxLength")),
+    "azure_openai": frozenset(("minLength", "maxLength", "minItems", "maxItems")),
 }
 _FENCE = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -104,7 +104,8 @@ class Transport:
             raise failure(
                 ErrorKind.TIMEOUT_CONNECT, f"no connection after {deployment.connect_s:g}s"
             ) from None
-        except (httpx.TransportError, httpx.DecodingError, zlib.error) as error:
+        except (httpx.TransportError, httpx.DecodingError, zlib.error, OSError) as error:
+            # OSError: a broken TLS record in mid-stream comes through as ssl.SSLError.
             if builder.finish_reason is None:
                 raise _lost(error, watch) from None
 

@@ -186,9 +186,9 @@ class CallContext:
     """Whose call it is, for logs and ledger, and what whoever asks wants to hear and to say on the way.
 
     `calls`: how many the step still has (None: the policy's). `permit` is awaited before each call with what
-    the question will have cost at worst after it, in yuan; it raises when that must not be. `reserved` is
-    what needs no further permit. `spent` hears what every call has cost, `tokens` how many of an answer have
-    come.
+    the question will have cost at worst after it, in yuan: False means not now (`room` waits for another
+    time), and it raises when that must not be. `spent` hears what every call has cost, `tokens` how many of
+    an answer have come.
     """
 
     task_id: int | None = None
@@ -197,8 +197,8 @@ class CallContext:
     user_id: int | None = None
     purpose: str = ""
     calls: int | None = None
-    reserved: Decimal = Decimal(0)
-    permit: Callable[[Decimal], Awaitable[None]] | None = None
+    permit: Callable[[Decimal], Awaitable[bool]] | None = None
+    room: Callable[[], Awaitable[None]] | None = None
     spent: Callable[[Spending], None] | None = None
     tokens: Callable[[int], None] | None = None
 
@@ -214,6 +214,7 @@ class StepResult:
     response_tokens: int
     calls: int = 1
     cost: Decimal = Decimal(0)
+    is_provisional: bool = False  # no answer but a refusal: a person's retry asks again
 
 
 class Step(Protocol):

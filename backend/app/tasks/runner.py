@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -158,6 +158,8 @@ class Runner:
         if report is None:
             await self._give_up(task, steps)
             return
+        if steps.was_used:
+            report = replace(report, meta=await self._with_totals(report.meta, task))
         effective = await self._desk.report(report)
         self.finished += 1
         log.info(
@@ -275,6 +277,12 @@ class Runner:
             progress=None if why is None else _waiting(why),
         )
 
+    async def _with_totals(self, meta: dict[str, JSON], task: Task) -> dict[str, JSON]:
+        """What all attempts have cost together, those of killed workers among them."""
+        calls, cost = await self._patient_write(queue.step_totals, task.id)
+        totals = {"total_calls": calls, "total_cost": round(float(cost), 6)}
+        return {**meta, "usage": {**(meta.get("usage") or {}), **totals}}
+
     async def _give_up(self, task: Task, steps: Steps) -> None:
         log.info("task_lost", user_id=task.user_id)
         if steps.usage.calls:
@@ -285,14 +293,8 @@ class Runner:
 
 
 def _meta(task: Task, steps: Steps) -> dict[str, JSON]:
-    """The row's own, with what this attempt has cost and what all have."""
-    before = task.meta.get("usage") or {}
-    usage = steps.usage.as_json()
-    usage["calls_by_step"] = steps.usage.steps_as_json()
-    usage["total_calls"] = int(before.get("total_calls") or 0) + steps.usage.calls
-    total = Decimal(str(before.get("total_cost") or 0)) + steps.usage.cost
-    usage["total_cost"] = round(float(total), 6)
-    return {**task.meta, "usage": usage}
+    """The row's own, with what this attempt has cost."""
+    return {**task.meta, "usage": {**steps.usage.as_json(), "calls_by_step": steps.usage.steps_as_json()}}
 
 
 def _waiting(why: AppError) -> dict[str, JSON]:

@@ -38,6 +38,7 @@ class StepResult:
 
     result: JSON
     spent: Spent = field(default_factory=Spent)
+    is_provisional: bool = False  # a person's retry asks again, and other tasks don't reuse it
 
 
 @dataclass(slots=True)
@@ -88,15 +89,21 @@ class StepCall:
     calls_before: int = 0  # of earlier attempts
     reserved: Decimal = Decimal(0)  # yuan; up to this no further permit is needed
     spent: Spent | None = None  # so far, should it fail or be cancelled
-    extend: Callable[[Decimal], Awaitable[None]] | None = None
+    extend: Callable[[Decimal], Awaitable[bool]] | None = None
+    wait: Callable[[], Awaitable[None]] | None = None
 
-    async def permit(self, worst: Decimal) -> None:
-        """May another call be made, after which the step has cost `worst` yuan at the most?
+    async def permit(self, worst: Decimal) -> bool:
+        """May another call be made, after which the step has cost `worst` yuan at the most? False: not while
+        other steps of the task hold what they hold; `room` waits for that to change.
 
         Raises LeaseUncertain, LeaseLost or BudgetExceeded.
         """
-        if self.extend is not None:
-            await self.extend(worst)
+        return self.extend is None or await self.extend(worst)
+
+    async def room(self) -> None:
+        """Until another step has ended. Hold nothing meanwhile that it might need."""
+        if self.wait is not None:
+            await self.wait()
 
 
 # The step that is being called now; each asyncio task has its own.
@@ -127,8 +134,10 @@ class Steps:
         self._lease, self._user_id = lease, user_id
         self._write, self._may_call, self._budget = write, may_call, budget
         self.usage = Usage()
+        self.was_used = False
         self._out = 0  # steps that hold a reserve
         self._waiting = 0  # of these, steps that wait for another's
+        self._ends = 0  # how many came free so far
         self._line: list[asyncio.Future[None]] = []
 
     async def run(
@@ -145,6 +154,7 @@ class Steps:
         money: a parse that failed or was interrupted is no call that anybody paid for. `reserve` is the
         worst cost of its first call in yuan."""
         key = step_key(inputs)
+        self.was_used = True
         if not self._may_call():
             raise LeaseUncertain
         begun = await self._begin(name, key, reserve)
@@ -157,6 +167,7 @@ class Steps:
         self.usage.in_doubt_calls += int(begun.in_doubt and is_paid)
         around = StepCall(begun.calls, reserve)
         around.extend = lambda worst: self._extend(around, name, key, worst)
+        around.wait = self._room
         self._out += 1
         try:
             done = await self._called(name, key, call, around, is_paid=is_paid)
@@ -170,12 +181,16 @@ class Steps:
     async def _begin(self, name: str, key: str, reserve: Decimal) -> StepBegin:
         """Started, found, or refused: what other steps of this attempt hold in reserve may come free."""
         while True:
+            ends = self._ends
             begun: StepBegin = await self._write(
                 queue.begin_step, self._lease, self._user_id, name, key, reserve=reserve, budget=self._budget
             )
-            if begun.state != "over_budget" or self._out <= self._waiting:
+            if begun.state != "over_budget":
                 return begun
-            await self._another_ends()
+            if self._ends == ends:  # else one came free since the sum was made
+                if self._out <= self._waiting:
+                    return begun
+                await self._another_ends()
 
     async def _called(
         self,
@@ -191,7 +206,8 @@ class Steps:
             return await call()
         except asyncio.CancelledError:
             if around.spent is not None:
-                self.usage.add(name, around.spent)
+                # Its socket is closed and its cost known: nothing is in doubt.
+                await self._shielded(self._failed(name, key, around.spent))
             raise
         except Exception:
             await self._failed(name, key, around.spent or Spent(calls=int(is_paid)))
@@ -205,6 +221,7 @@ class Steps:
         await ended
 
     def _settled(self) -> None:
+        self._ends += 1
         line, self._line = self._line, []
         for ended in line:
             if not ended.done():
@@ -216,31 +233,47 @@ class Steps:
         if begun.state == "over_budget":
             raise BudgetExceeded(budget=f"{self._budget:f}", spent=f"{begun.committed:.2f}")
 
-    async def _extend(self, around: StepCall, name: str, key: str, worst: Decimal) -> None:
+    async def _extend(self, around: StepCall, name: str, key: str, worst: Decimal) -> bool:
         if not self._may_call():
             raise LeaseUncertain
         if not self._budget or worst <= around.reserved:
-            return
-        while True:
-            begun: StepBegin = await self._write(
-                queue.reserve_step, self._lease, name, key, reserve=worst, budget=self._budget
-            )
-            # This step is out itself; when all that are out wait like this, none will come free.
-            if begun.state != "over_budget" or self._out <= self._waiting + 1:
-                break
+            return True
+        ends = self._ends
+        begun: StepBegin = await self._write(
+            queue.reserve_step, self._lease, name, key, reserve=worst, budget=self._budget
+        )
+        if begun.state == "over_budget" and (self._ends != ends or self._out > self._waiting + 1):
+            return False
+        self._check(begun)
+        around.reserved = worst
+        return True
+
+    async def _room(self) -> None:
+        """For a step that is out itself. When all that are out wait like this, none will come free: the last
+        one goes on, and is refused."""
+        if self._out > self._waiting + 1:
             self._waiting += 1
             try:
                 await self._another_ends()
             finally:
                 self._waiting -= 1
-        self._check(begun)
-        around.reserved = worst
 
     async def _keep(self, name: str, key: str, done: StepResult) -> JSON:
-        """Written even when the attempt is cancelled meanwhile: it was paid for."""
-        written = asyncio.ensure_future(
-            self._write(queue.finish_step, self._lease, name, key, done.result, spent=done.spent)
+        return await self._shielded(
+            self._write(
+                queue.finish_step,
+                self._lease,
+                name,
+                key,
+                done.result,
+                spent=done.spent,
+                is_provisional=done.is_provisional,
+            )
         )
+
+    async def _shielded(self, writing: Awaitable[JSON]) -> JSON:
+        """Written even when the attempt is cancelled meanwhile: it was paid for."""
+        written = asyncio.ensure_future(writing)
         try:
             return await asyncio.shield(written)
         except asyncio.CancelledError:

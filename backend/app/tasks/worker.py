@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -115,7 +115,8 @@ class TaskWorker:
                 return 0 if self._stopping.is_set() else 1
             log.info("worker_started", pid=identity.pid, concurrency=parts.concurrency, only=self._only)
             self._desk.start()
-            await parts.start()
+            if not await self._unless_stopped(parts.start()):
+                return 0
             watch.start(lambda: _call_soon(loop, self._woken))
             code = await self._poll()
             await self._wind_down()
@@ -123,6 +124,18 @@ class TaskWorker:
         finally:
             watch.stop()
             await self._end(lock.release)
+
+    async def _unless_stopped(self, starting: Awaitable[None]) -> bool:
+        """Whether it ended before a stop came: the database may be away."""
+        start = asyncio.ensure_future(starting)
+        stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not start.done():
+            start.cancel()
+            return False
+        await start
+        return True
 
     async def _started(self) -> bool:
         """Register with the database, which may still be starting."""

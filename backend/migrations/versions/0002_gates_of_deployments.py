@@ -1,4 +1,4 @@
-"""gates tell whose they are, and whether a probe must open them
+"""gates tell whose they are and whether a probe must open them; steps may hold for one run only
 
 Revision: 0002
 Follows: 0001
@@ -18,19 +18,20 @@ depends_on = None
 
 # Nullable, all of them: a worker of the version before writes rows without them during a rolling update.
 _COLUMNS = (
-    ("provider", sa.Text()),
-    ("model", sa.Text()),
-    ("purposes", Json),
-    ("needs_probe", sa.Boolean()),
-    ("failures", BigId),
+    ("gates", "provider", sa.Text()),
+    ("gates", "model", sa.Text()),
+    ("gates", "purposes", Json),
+    ("gates", "needs_probe", sa.Boolean()),
+    ("gates", "failures", BigId),
+    ("task_steps", "is_provisional", sa.Boolean()),
 )
 
 
 def upgrade() -> None:
-    for name, kind in _COLUMNS:
-        op.add_column("gates", sa.Column(name, kind, nullable=True))
+    for table, name, kind in _COLUMNS:
+        op.add_column(table, sa.Column(name, kind, nullable=True))
 
 
 def downgrade() -> None:
-    for name, _ in reversed(_COLUMNS):
-        op.drop_column("gates", name)
+    for table, name, _ in reversed(_COLUMNS):
+        op.drop_column(table, name)

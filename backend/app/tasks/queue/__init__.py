@@ -16,7 +16,14 @@ from backend.app.tasks.queue.leases import (
     worker_stopped,
 )
 from backend.app.tasks.queue.person import cancel, retry, submit
-from backend.app.tasks.queue.steps import StepBegin, begin_step, fail_step, finish_step, reserve_step
+from backend.app.tasks.queue.steps import (
+    StepBegin,
+    begin_step,
+    fail_step,
+    finish_step,
+    reserve_step,
+    step_totals,
+)
 
 __all__ = [
     "Report",
@@ -39,6 +46,7 @@ __all__ = [
     "reserve_step",
     "retry",
     "submit",
+    "step_totals",
     "sweep_expired",
     "take_over",
     "was_ours",

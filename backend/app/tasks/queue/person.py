@@ -9,11 +9,11 @@ from sqlalchemy import Case, case, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from backend.app.db.engine import database_now
-from backend.app.db.models import TASK_ATTEMPTS, TASKS
+from backend.app.db.models import TASK_ATTEMPTS, TASK_STEPS, TASKS
 from backend.app.tasks.queue.events import Event, announce_due, record
 from backend.app.tasks.task import AttemptOutcome, NewTask, Status
 
-_table, _attempts = TASKS, TASK_ATTEMPTS
+_table, _attempts, _steps = TASKS, TASK_ATTEMPTS, TASK_STEPS
 
 
 def submit(conn: Connection, tasks: Sequence[NewTask], *, now: datetime | None = None) -> list[int]:
@@ -95,7 +95,8 @@ def cancel(conn: Connection, user_id: int, task_id: int, *, now: datetime | None
 
 
 def retry(conn: Connection, user_id: int, task_id: int, *, now: datetime | None = None) -> bool:
-    """failed | cancelled → retry, due at once, counters reset; finished steps stay and are reused."""
+    """failed | cancelled → retry, due at once, counters reset; finished steps stay and are reused, but for
+    provisional ones."""
     now = now or database_now(conn)
     done = conn.execute(
         update(_table)
@@ -116,6 +117,11 @@ def retry(conn: Connection, user_id: int, task_id: int, *, now: datetime | None 
     ).first()
     if done is None:
         return False
+    conn.execute(
+        update(_steps)
+        .where(_steps.c.task_id == task_id, _steps.c.status == "done", _steps.c.is_provisional.is_(True))
+        .values(status="failed", result=None, is_provisional=None)
+    )
     cleaned = {key: value for key, value in done[0].items() if key not in _OF_THE_LAST_RUN}
     conn.execute(update(_table).where(_table.c.id == task_id).values(metadata=cleaned))
     announce_due(conn)

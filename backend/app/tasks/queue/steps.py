@@ -73,7 +73,7 @@ def begin_step(
             status="started",
             lease_seq=lease.seq,
             in_doubt=row.in_doubt + int(in_doubt),
-            cost=row.cost + doubtful,
+            cost=_steps.c.cost + doubtful,
             reserved_cost=reserve,
             started_at=now,
         )
@@ -107,6 +107,16 @@ def _is_ours(conn: Connection, lease: Lease) -> bool:
     return ours is not None
 
 
+def step_totals(conn: Connection, task_id: int) -> tuple[int, Decimal]:
+    """Calls and yuan of all attempts of a task, killed ones among them: a step in doubt is one call more."""
+    total = select(
+        func.coalesce(func.sum(_steps.c.calls + _steps.c.in_doubt), 0),
+        func.coalesce(func.sum(_steps.c.cost), 0),
+    ).where(_steps.c.task_id == task_id)
+    calls, cost = conn.execute(total).one()
+    return int(calls), Decimal(str(cost)).quantize(Decimal("0.000001"))
+
+
 def _committed(conn: Connection, task_id: int, *, besides: int | None = None) -> Decimal:
     """Yuan that a task's steps have cost or hold in reserve."""
     total = select(func.coalesce(func.sum(_steps.c.cost + _steps.c.reserved_cost), 0)).where(
@@ -134,6 +144,7 @@ def _insert(
             _steps.c.key == key,
             _steps.c.name == name,
             _steps.c.status == "done",
+            _steps.c.is_provisional.is_not(True),
         )
         .order_by(_steps.c.id.desc())
         .limit(1)
@@ -181,9 +192,11 @@ def finish_step(
     result: JSON,
     *,
     spent: Spent,
+    is_provisional: bool = False,
     now: datetime | None = None,
 ) -> JSON:
-    """started → done; the stored result, which is another's where that was first.
+    """started → done; the stored result, which is another's where that was first. A provisional one is
+    forgotten by a person's retry, and other tasks don't reuse it.
 
     No lease in the guard: what was paid for is kept even when the attempt is no longer ours. The task's
     count of deaths falls to 0, but only while the attempt is.
@@ -193,7 +206,13 @@ def finish_step(
     conn.execute(
         update(_steps)
         .where(*mine, _steps.c.status != "done")
-        .values(status="done", result={"value": result}, done_at=now, **_costs(spent))
+        .values(
+            status="done",
+            result={"value": result},
+            done_at=now,
+            is_provisional=is_provisional,
+            **_costs(spent),
+        )
     )
     stored = conn.execute(select(_steps.c.result).where(*mine)).scalar_one_or_none()
     conn.execute(

@@ -43,7 +43,7 @@ class Context(Protocol):
     """What a handler may use of the world."""
 
     task: Task
-    deadline: float  # time.monotonic() at which the attempt is ended
+    deadline: float  # time.monotonic() by which its calls must have ended
 
     async def step(
         self,
@@ -81,7 +81,8 @@ class AttemptContext:
 
     def __init__(self, task: Task, steps: Steps, desk: ReportDesk, timeout: float) -> None:
         self.task, self._steps, self._desk = task, steps, desk
-        self.deadline = time.monotonic() + timeout
+        # A moment earlier than the attempt's own end: a call that fails at it can still say so.
+        self.deadline = time.monotonic() + timeout - min(1.0, timeout / 20)
         self._percent, self._told_at = 0, -PROGRESS_EVERY_S
         self._shown: dict[str, JSON] = {}
         self._later: asyncio.TimerHandle | None = None

@@ -106,7 +106,7 @@ SLOWNESS = [
     always(
         "hang to the deadline",
         fake.hang(),
-        comes_again("task_timeout", 1),
+        comes_again("llm_timeout", 1),
         limits={"timeout_s": 0},
         seconds=3,
     ),

@@ -17,8 +17,8 @@ from backend.app.llm import providers, traces
 from backend.app.llm.call_log import CallLog, CallObserver
 from backend.app.llm.client import LLMClient
 from backend.app.llm.deployments import DeploymentsError, load_deployments
-from backend.app.llm.gates import SharedGates
 from backend.app.llm.ledger import Ledger
+from backend.app.llm.shared_gates import SharedGates
 from backend.app.llm.types import Deployment
 from backend.app.settings import Settings, SettingsError, variables
 from backend.app.tasks.reports import patiently

@@ -13,7 +13,7 @@ from backend.app.db.engine import Database, database_now
 from backend.app.db.models import GATES
 from backend.app.llm import gate_rows
 from backend.app.llm.gate_rows import GateRow
-from backend.app.llm.gates import SharedGates
+from backend.app.llm.shared_gates import SharedGates
 from backend.app.llm.types import Deployment
 
 

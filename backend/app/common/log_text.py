@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 REDACTED = "[redacted]"
 MAX_MESSAGE = 500  # characters of an exception's message; a longer one quotes a payload
@@ -46,6 +47,8 @@ def redact(value: object, *, depth: int = 0) -> object:
     """The same value without secrets; containers become plain dicts and lists."""
     if isinstance(value, str):
         return redact_text(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     if isinstance(value, Mapping):
@@ -93,6 +96,11 @@ def safe_message(error: BaseException) -> str:
 def _is_secret(key: str, value: object) -> bool:
     if value is None or isinstance(value, bool | int | float):
         return False
+    return _is_secret_name(key)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(key: str) -> bool:
     words = _WORDS.split(_CAMEL.sub("_", key).lower())
     return not _SECRET_WORDS.isdisjoint(words) or ("api" in words and "key" in words)
 

@@ -210,13 +210,16 @@ def _redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _as_json(_: WrappedLogger, __: str, event: Mapping[str, Any]) -> str:
     """One line, `event` first; default separators, so that greps for `"event": "…"` work."""
     ordered = {"event": event.get("event"), **event}
-    return escape_unseen(json.dumps(ordered, ensure_ascii=False, default=_as_text))
+    return escape_unseen(_JSON.encode(ordered))
 
 
 def _as_text(value: object) -> object:
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     return str(redact(str(value)))
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, default=_as_text)
 
 
 def _for_eyes(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

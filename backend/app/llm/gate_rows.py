@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from backend.app.db.engine import database_now
 from backend.app.db.models import GATES
 from backend.app.db.types import Json, Sql, UTCDateTime
+from backend.app.llm.gates import pause
 
 _gates = GATES.c
 
@@ -26,8 +27,6 @@ _INSERT = Sql(
     now=UTCDateTime(),
 )
 
-# How long until a gate is looked at again, by closings and failed probes in a row; doubling.
-PROBE_FIRST_S, PROBE_LONGEST_S = 5.0, 300.0
 # A probe that was begun and never reported (its worker died) may be tried by another after this.
 PROBE_PATIENCE_S = 120.0
 
@@ -169,11 +168,6 @@ def probe_failed(conn: Connection, name: str, *, reason: str, error_code: str) -
             updated_at=now,
         )
     )
-
-
-def pause(failures: int) -> float:
-    """Seconds until the next probe: 5, 10, … at most 300."""
-    return float(min(PROBE_FIRST_S * 2 ** min(failures, 10), PROBE_LONGEST_S))
 
 
 def _insert(conn: Connection, deployment: Mapping[str, Any], now: datetime) -> None:

@@ -29,8 +29,9 @@ class EventParser:
         for line in self._lines(chunk):
             if not line:
                 if self._data:
-                    yield b"\n".join(self._data).decode("utf-8", "replace")
+                    whole = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
                     self._data, self._size = [], 0
+                    yield whole.decode("utf-8", "replace")
             elif line.startswith(b"data:"):
                 self._add(line[6:] if line[5:6] == b" " else line[5:])
         if len(self._rest) > MAX_EVENT:

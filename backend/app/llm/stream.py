@@ -23,6 +23,7 @@ class AnswerBuilder:
         """`limit`: tokens, by our own count, after which an answer counts as cut."""
         self._provider, self._limit = provider, limit
         self._parts: list[str] = []
+        self._chars = self._weighed = 0
         self._tokens = 0.0  # estimated, of what is shown and of reasoning, which is paid for as well
         self._refused = False
         self._usage: Usage | None = None
@@ -32,9 +33,10 @@ class AnswerBuilder:
 
     def add(self, data: str) -> None:
         """Take one event of the stream."""
-        if data.strip() == DONE:
+        data = data.strip()
+        if data == DONE:
             self.is_done = True
-        elif data.strip():
+        elif data:
             try:
                 event = _parse(data)
             except LLMError:
@@ -80,7 +82,13 @@ class AnswerBuilder:
         """Tokens of the answer as far as it came; estimated until the server counts."""
         if self._usage is not None:
             return self._usage.response_tokens
-        return round(self._tokens)
+        return round(self._estimate())
+
+    def _estimate(self) -> float:
+        """Weighed when asked for, not event by event."""
+        self._tokens += token_weight("".join(self._parts[self._weighed :]))
+        self._weighed, self._chars = len(self._parts), 0
+        return self._tokens
 
     def _take(self, event: dict[str, Any], field: str) -> None:
         if event.get("error") or ("choices" not in event and ("code" in event or "message" in event)):
@@ -101,10 +109,15 @@ class AnswerBuilder:
         hidden = part.get("reasoning_content") or part.get("reasoning")
         if content:
             self._parts.append(content)
-            self._tokens += token_weight(content)
+            self._chars += len(content)
         if isinstance(hidden, str):
             self._tokens += 0.5 * len(hidden)
-        if self._limit is not None and self._tokens > self._limit and self.finish_reason is None:
+        if (
+            self._limit is not None
+            and self._tokens + 0.72 * self._chars > self._limit
+            and self._estimate() > self._limit
+            and self.finish_reason is None
+        ):
             raise failure(ErrorKind.CONTEXT, "answer longer than its limit", finish_reason="length")
         self._refused = self._refused or bool(part.get("refusal"))
         self.has_token = self.has_token or bool(content or hidden)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -256,6 +257,7 @@ def kind_of(error: BaseException) -> ErrorKind | None:
     return ErrorKind(str(kind)) if kind is not None else None
 
 
+@lru_cache(maxsize=128)
 def estimate_tokens(text: str) -> int:
     """Tokens of a text without a tokenizer: 0.72 a Han character, 0.42 any other (within 15 % of Qwen's)."""
     return round(token_weight(text))
@@ -263,5 +265,5 @@ def estimate_tokens(text: str) -> int:
 
 def token_weight(text: str) -> float:
     """The same, not rounded: for a text that comes in pieces."""
-    han = sum(len(run) for run in _HAN.findall(text))
+    han = len(text) - len("".join(_HAN.split(text)))
     return 0.72 * han + 0.42 * (len(text) - han)

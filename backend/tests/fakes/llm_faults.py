@@ -30,9 +30,9 @@ from backend.app.documents.storage import Storage
 from backend.app.handlers.bidding import BiddingHandler
 from backend.app.llm.call_log import CallLog
 from backend.app.llm.client import LLMClient
-from backend.app.llm.gates import SharedGates
 from backend.app.llm.ledger import Ledger
 from backend.app.llm.providers import structured_level
+from backend.app.llm.shared_gates import SharedGates
 from backend.app.llm.types import Deployment, Prices
 from backend.app.tasks.reports import ReportDesk, patiently
 from backend.app.tasks.runner import Runner

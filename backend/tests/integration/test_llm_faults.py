@@ -41,7 +41,7 @@ from backend.tests.queue_world import World
 HTML = "<html><body>Sign in</body></html>"
 STARTED = fake.chunk('{"facts": [')
 # Long enough for a busy machine: here client and server share one loop.
-SHORT = {"timeout_s": 1.5, "idle_s": 0.7}
+SHORT = {"timeout_s": 2.5, "idle_s": 1.2}
 NOW = datetime.now(UTC)
 DOWN = comes_again("llm_unavailable")
 SLOW = comes_again("llm_timeout")
@@ -108,7 +108,7 @@ SLOWNESS = [
         fake.hang(),
         comes_again("llm_timeout", 1),
         limits={"timeout_s": 0},
-        seconds=3,
+        seconds=6,
     ),
     always("headers drip", fake.drip_headers(), SLOW, limits=SHORT),
     always("body drips keep-alives", fake.drip_body([], b": k\n\n"), SLOW, limits=SHORT),
@@ -117,8 +117,8 @@ SLOWNESS = [
     ),
     always("body drips a token", fake.stream(ANSWER, delay=0.05, size=1), SLOW, limits=SHORT),
     always("silent after a token", fake.stall_after(STARTED), SLOW, limits=SHORT),
-    always("an answer after our timeout", fake.stream(ANSWER, first=2.5), SLOW, limits=SHORT),
-    once("an answer after our timeout, then well", fake.stream(ANSWER, first=2.5), limits={"timeout_s": 2.0}),
+    always("an answer after our timeout", fake.stream(ANSWER, first=4), SLOW, limits=SHORT),
+    once("an answer after our timeout, then well", fake.stream(ANSWER, first=4), limits={"timeout_s": 2.5}),
 ]
 
 BROKEN = [

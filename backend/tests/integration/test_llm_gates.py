@@ -13,10 +13,10 @@ import pytest
 
 from backend.app.common.errors import LLMAuthFailed, LLMError, LLMGateClosed
 from backend.app.db.engine import Database
-from backend.app.llm import gate_rows, gates
+from backend.app.llm import gate_rows, gates, shared_gates
 from backend.app.llm.classify import failure
-from backend.app.llm.gates import SharedGates, config_hash
 from backend.app.llm.router import Router
+from backend.app.llm.shared_gates import SharedGates, config_hash
 from backend.app.llm.types import Deployment, ErrorKind
 from backend.tests.fakes import llm_server as fake
 from backend.tests.fakes.llm_server import FakeLLM
@@ -36,9 +36,9 @@ def rows(shared_database: Database) -> Rows:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refreshing and probing without the long pauses."""
-    monkeypatch.setattr(gates, "REFRESH_SECONDS", 0.05)
-    monkeypatch.setattr(gate_rows, "PROBE_FIRST_S", 0.1)
-    monkeypatch.setattr(gate_rows, "PROBE_LONGEST_S", 0.2)
+    monkeypatch.setattr(shared_gates, "REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(gates, "PROBE_FIRST_S", 0.1)
+    monkeypatch.setattr(gates, "PROBE_LONGEST_S", 0.2)
 
 
 @contextmanager

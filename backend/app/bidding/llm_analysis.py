@@ -48,6 +48,7 @@ from backend.app.llm.types import (
 log = get_logger(__name__)
 
 MAX_HALVINGS = 3
+COPIED_TITLE = 8  # characters; a shorter title may well stand in the instructions by chance
 _SCHEMA_TOKENS = 800  # the schema, where it is told in words
 # Errors of one part: another part of the same document may well be answered. They are kept like answers
 # (`{"refused": code}`): a later attempt must not pay again to learn what is known.
@@ -250,11 +251,11 @@ def _gather(reading: _Reading) -> LLMFindings:
             else:
                 stated.setdefault(fact.name, []).append(proved)
         for item in answer.items:
-            place = ground(item.quote, source)
+            place = ground(item.quote, source) if _says_something(item.quote) else None
             if place is None:
                 dropped += 1
             else:
-                findings.append(_finding(item, place, source.text))
+                findings.append(_finding(item, place, source.text, reading.prompt))
     return LLMFindings(
         {name: _agreed(stated.get(name, [])) for name in FACTS},
         unite(findings),
@@ -272,10 +273,18 @@ def _agreed(found: Sequence[Fact]) -> Fact | None:
     return min(found, key=lambda fact: (-votes[str(fact.value)], fact.source))
 
 
-def _finding(item: StatedItem, place: Place, text: str) -> Finding:
-    """An item at its place. Words of the model's that bring in numbers the quote lacks are left out."""
+def _says_something(quote: str) -> bool:
+    """A clause's number by itself is in the document, and no requirement."""
+    return sum(character.isalpha() for character in quote) >= 2
+
+
+def _finding(item: StatedItem, place: Place, text: str, prompt: Prompt) -> Finding:
+    """An item at its place. Words of the model's that bring in numbers the quote lacks are left out, and a
+    title that it took from our instructions."""
     quote = text[place.span.start : place.span.end]
-    title = item.title if item.title and adds_no_number(item.title, quote) else _title_of(quote)
+    is_copied = len(item.title) >= COPIED_TITLE and item.title in prompt.text
+    is_own = bool(item.title) and not is_copied
+    title = item.title if is_own and adds_no_number(item.title, quote) else _title_of(quote)
     moment = _moment(item.date, quote) if item.tab is Tab.BID_TIMELINE else None
     return Finding(
         tab=item.tab,

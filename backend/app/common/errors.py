@@ -390,8 +390,8 @@ class LLMQuotaExhausted(LLMError):
 
 class LLMContextTooLong(LLMError):
     message, message_en = (
-        "文本超出模型上下文长度",
-        "The text exceeds the context window of the model.",
+        "文本或模型的回答超出长度限制",
+        "The text, or the model's answer to it, exceeds the model's length limit.",
     )
     code, status_code = "llm_context_too_long", 422
 

@@ -13,7 +13,7 @@ from backend.app.bidding.findings import Analysis
 from backend.app.bidding.llm_analysis import ReadingPlan, analyse_with_llm
 from backend.app.bidding.merge import merge
 from backend.app.bidding.report import DocumentSource, build_report, rules_engine
-from backend.app.common.errors import FileNotFound
+from backend.app.common.errors import FileNotFound, LLMContextTooLong
 from backend.app.documents.canonical import READER_VERSION, Document
 from backend.app.documents.chunk import split
 from backend.app.documents.extract import from_text
@@ -161,6 +161,8 @@ def _durable(client: LLMClient, context: Context, progress: _PartsProgress) -> l
         reserve = client.worst_cost(PURPOSE, prompt_tokens)
         result = await context.step(f"llm/{name}", inputs, paid, reserve=reserve)
         progress.finished(name)
+        if isinstance(result, dict) and result.get("refused") == LLMContextTooLong.code:
+            progress.add(2)  # its halves
         return result
 
     return step
@@ -192,6 +194,9 @@ class _PartsProgress:
         self._coming.pop(part, None)
         self._done += 1
         self._tell()
+
+    def add(self, parts: int) -> None:
+        self._parts += parts
 
     def _tell(self) -> None:
         # An answer's length is not known before it ends: it is never more than nearly done.

@@ -229,7 +229,9 @@ def failure(
 def failure_of(provider: str, said: Complaint, *, retry_after: float | None = None) -> LLMError:
     """The error for an answer that is a complaint."""
     kind = classify(provider, said)
-    code = next((name for name in said.names if _CODE.fullmatch(name)), "")
+    # llama.cpp repeats the status as its code; its type is the name.
+    names = [name for name in said.names if _CODE.fullmatch(name)]
+    code = next((name for name in names if not name.isdigit()), names[0] if names else "")
     where = "in stream" if said.status == 200 else f"HTTP {said.status}"
     wait = retry_after if kind in (ErrorKind.THROTTLE, ErrorKind.BURST, ErrorKind.TRANSIENT) else None
     return failure(

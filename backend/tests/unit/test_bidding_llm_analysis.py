@@ -14,7 +14,7 @@ from backend.app.bidding import prompts
 from backend.app.bidding.findings import Tab
 from backend.app.bidding.llm_analysis import LLMFindings, ReadingPlan, analyse_with_llm
 from backend.app.bidding.llm_answers import PartFindings
-from backend.app.common.errors import LLMError, TaskError
+from backend.app.common.errors import LLMError, LLMInvalidAnswer, LLMUnavailable, TaskError
 from backend.app.documents.canonical import Block, BlockKind, Document, Page
 from backend.app.llm.classify import failure
 from backend.app.llm.types import (
@@ -73,12 +73,14 @@ class Scripted:
     def __init__(self, answer: Callable[[str], Any]) -> None:
         self.answer = answer
         self.asked: list[str] = []
+        self.parts: list[str] = []
         self.at_once = self.most_at_once = 0
 
     async def __call__(
         self, messages: Sequence[Message], schema: type[Model], *, step: str
     ) -> StructuredAnswer[Model]:
         self.asked.append(step)
+        self.parts.append(messages[-1].content)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -137,6 +139,43 @@ async def test_quotes_become_findings_and_inventions_are_counted() -> None:
         "2024-11-26T09:00",
         "2024年11月26日09:00",
     )
+
+
+async def test_a_clause_number_is_no_finding_and_a_title_from_our_prompt_is_no_title() -> None:
+    """A weak model gives both; what it says must be about the clause."""
+    document = paragraphs("2.11 投标人须具备ISO9001认证。", "投标保证金：2万元。")
+    copied = next(line for line in prompts.load("extract").text.splitlines() if len(line) > 20)[:20]
+    answer = {
+        "facts": [],
+        "items": [
+            item("2.11"),
+            item("投标人须具备ISO9001认证", title=copied),
+            item("投标保证金：2万元", title="投标保证金"),  # in the prompt as well, and right
+        ],
+    }
+    found = await read(document, Scripted(lambda part: answer))
+
+    assert found.ungrounded_dropped == 1
+    assert [finding.title for finding in found.findings] == ["投标人须具备ISO9001认证", "投标保证金"]
+
+
+async def test_a_refused_part_is_not_paid_for_again_in_a_later_attempt() -> None:
+    """Its refusal is kept like an answer, for this run of the task; the gap stays named."""
+
+    def refuse(part: str) -> Any:
+        raise LLMInvalidAnswer(kind="schema") if "坏" in part else LLMUnavailable(kind="transient")
+
+    steps, model = Steps(), Scripted(refuse)
+    document = paragraphs("坏" * 900, "好" * 900, "优" * 900)
+    for _ in range(2):
+        with pytest.raises(LLMUnavailable):
+            await read(document, model, steps)
+    found = await read(document, Scripted(nothing), steps)
+
+    bad = [part for part in model.parts if "坏" in part]
+    assert bad and len(bad) == len(set(bad))
+    assert all(result.is_provisional for result in steps.stored.values() if "refused" in result.result)
+    assert {gap["reason"] for gap in found.gaps} == {LLMInvalidAnswer.message}
 
 
 async def test_a_small_document_is_one_call_and_an_empty_one_none() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -172,7 +172,7 @@ def body(
     warm = flags.temperature and Quirk.NO_TEMPERATURE not in quirks
     made: dict[str, JSON] = {
         "model": None if is_classic_azure(deployment) else deployment.model,
-        "messages": [asdict(message) for message in request.messages],
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         "stream": True,
         "stream_options": None if Quirk.NO_STREAM_OPTIONS in quirks else {"include_usage": True},
         "temperature": request.temperature if warm else None,

@@ -84,8 +84,12 @@ def ask_again(messages: Sequence[Message], answer: str, problems: Sequence[str])
 
 def read_answer(text: str, schema: type[Model], *, is_finished: bool) -> Model:
     """Validate; raises AnswerInvalid. `is_finished`: finish_reason was "stop"; only then is it mended."""
+    found = _parse(text, is_finished=is_finished)
+    # What no database stores stands in the text itself or comes of an escape.
+    if "\\u" in text or _UNSTORABLE.search(text):
+        found = _cleaned(found)
     try:
-        return schema.model_validate(_cleaned(_parse(text, is_finished=is_finished)))
+        return schema.model_validate(found)
     except ValidationError as error:
         raise AnswerInvalid([_problem(item) for item in error.errors(include_input=False)]) from None
 

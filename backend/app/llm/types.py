@@ -16,6 +16,8 @@ from backend.app.common.errors import LLMError
 
 JSON = Any  # what json.loads returns
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+_NOT_HAN = bytes(byte for byte in range(256) if not (0x34 <= byte <= 0x9F or byte in (0xF9, 0xFA)))
+_ASTRAL = 0xD8  # high byte of the surrogates of the rare Han characters beyond the BMP, and of emoji
 Role = Literal["system", "user", "assistant"]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -265,5 +267,10 @@ def estimate_tokens(text: str) -> int:
 
 def token_weight(text: str) -> float:
     """The same, not rounded: for a text that comes in pieces."""
-    han = len(text) - len("".join(_HAN.split(text)))
+    # The high bytes of UTF-16 tell Han from others twelve times as fast as an expression does.
+    high = text.encode("utf-16-le", "surrogatepass")[1::2]
+    if _ASTRAL in high:
+        han = sum(len(run) for run in _HAN.findall(text))
+    else:
+        han = len(high.translate(None, _NOT_HAN))
     return 0.72 * han + 0.42 * (len(text) - han)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -91,13 +91,11 @@ class CallLog:
         )
 
 
-def _whose(call: Call) -> dict[str, object]:
-    """Ids of the call; what the context does not name is taken from the ids bound to the log, or null."""
+def ids_of(call: Call) -> dict[str, Any]:
+    """Whose call it is; what the context does not name is taken from the ids bound to the log, or null."""
     around = structlog.contextvars.get_contextvars()
     named = call.context
     return {
-        "provider": call.deployment.provider,
-        "model": call.deployment.model,
         "deployment": call.deployment.label,
         "task_id": named.task_id if named.task_id is not None else around.get("task_id"),
         "attempt": named.attempt if named.attempt is not None else around.get("attempt"),
@@ -105,3 +103,8 @@ def _whose(call: Call) -> dict[str, object]:
         "call_id": call.id,
         "call": call.number,
     }
+
+
+def _whose(call: Call) -> dict[str, object]:
+    deployment = call.deployment
+    return {"provider": deployment.provider, "model": deployment.model, **ids_of(call)}

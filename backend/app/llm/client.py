@@ -79,18 +79,17 @@ class LLMClient:
 
     def serves(self, purpose: str) -> bool:
         """Whether any deployment is configured for this purpose."""
-        return any(deployment.serves(purpose) for deployment in self.deployments)
+        return bool(self._serving(purpose))
 
     def roomiest(self, purpose: str) -> Deployment:
         """The deployment with the largest window: documents are cut for it, whatever is open right now, so
         that a later attempt finds the same parts."""
-        serving = [deployment for deployment in self.deployments if deployment.serves(purpose)]
-        return max(serving, key=lambda deployment: deployment.context_window)
+        return max(self._serving(purpose), key=lambda deployment: deployment.context_window)
 
     def worst_cost(self, purpose: str, prompt_tokens: int) -> Decimal:
         """The most that one call of the cheapest deployment can cost, in yuan; a dearer one asks for more."""
-        serving = (deployment for deployment in self.deployments if deployment.serves(purpose))
-        return min((worst_cost(prompt_tokens, deployment) for deployment in serving), default=Decimal(0))
+        costs = (worst_cost(prompt_tokens, deployment) for deployment in self._serving(purpose))
+        return min(costs, default=Decimal(0))
 
     def bind(self, *, deadline: float, context: CallContext) -> Ask:
         """This client as an `Ask` for one task: the step's name is given call by call."""
@@ -143,6 +142,9 @@ class LLMClient:
             is_away = kind in _AWAY or error.params.get("status") == 404
             return error if kind in NEEDS_PROBE or is_away else None
         return None
+
+    def _serving(self, purpose: str) -> list[Deployment]:
+        return [deployment for deployment in self.deployments if deployment.serves(purpose)]
 
     def _calls_for(self, context: CallContext | None) -> int:
         """Calls that may bring an answer; the rounds of the policy bound them when the step has no limit."""

@@ -15,11 +15,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-import structlog
-
 from backend.app.common.errors import LLMError
 from backend.app.common.logging import get_logger
-from backend.app.llm.call_log import Call, Ended
+from backend.app.llm.call_log import Call, Ended, ids_of
 from backend.app.llm.types import ChatAnswer, Usage
 
 if TYPE_CHECKING:
@@ -127,19 +125,12 @@ class CallTraces:
 
 
 def _asked(call: Call) -> dict[str, _Value]:
-    """What was known before the call. Ids the context lacks are those bound to the log, as in `CallLog`."""
-    around = structlog.contextvars.get_contextvars()
-    named = call.context
+    """What was known before the call."""
     return {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": _PROVIDERS.get(call.deployment.provider, call.deployment.provider),
         "gen_ai.request.model": call.deployment.model,
-        "sales_assistant.deployment": call.deployment.label,
-        "sales_assistant.task_id": named.task_id if named.task_id is not None else around.get("task_id"),
-        "sales_assistant.attempt": named.attempt if named.attempt is not None else around.get("attempt"),
-        "sales_assistant.step": named.step if named.step is not None else around.get("step"),
-        "sales_assistant.call_id": call.id,
-        "sales_assistant.call": call.number,
+        **{f"sales_assistant.{name}": value for name, value in ids_of(call).items()},
     }
 
 

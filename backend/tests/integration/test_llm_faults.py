@@ -17,10 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from backend.tests.fakes import llm_server as fake
 from backend.tests.fakes.llm_fault_rows import (
@@ -213,22 +209,6 @@ def test_a_huge_answer_costs_little_memory(
     assert found["usage"] == found["ledger"] and found["open"] == 0
     assert found["took"] < 30.0 + 1.0
     assert found["grown"] <= 64 * 1024  # KiB
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A key and a certificate that nobody has signed but itself."""
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    made = made.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=1))
-    plain = serialization.NoEncryption()
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-        + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    )
-    return str(file)
 
 
 async def test_tls_that_fails_is_a_connection_that_fails(

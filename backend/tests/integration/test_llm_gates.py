@@ -203,3 +203,39 @@ async def test_the_watch_outlives_a_row_it_cannot_read_and_a_probe_that_breaks(
         await shared.close(target, failure(ErrorKind.AUTH, "HTTP 401"), seconds=None)
         await until(lambda: shared.closed("a") is None)
     assert probed == ["a", "a"]
+
+
+async def test_a_row_that_another_configuration_took_away_comes_back_as_it_was(rows: Rows) -> None:
+    """A worker of another configuration, or of none, starts: ours must not wait for ever behind a gate whose
+    probe nobody can begin."""
+    shut, fine = deployment("http://x/v1", "shut"), deployment("http://x/v1", "fine")
+    shared = rows.shared(shut, fine)
+    await shared.register()
+    await shared.close(shut, failure(ErrorKind.AUTH, "HTTP 401"), seconds=None)
+    await rows.shared().register()
+    assert rows.all() == {}
+
+    await shared.refresh()
+
+    found = rows.all()
+    assert (found["shut"].needs_probe, found["shut"].reason) == (True, "auth")
+    assert found["fine"].closed_for is None
+    rows.make_due("shut")
+    assert rows.write(gate_rows.begin_probe, "shut")
+
+
+async def test_a_probe_speaks_as_the_server_has_taught_and_a_refused_field_is_no_refused_key() -> None:
+    """A reasoning model behind a name that does not tell: it refuses max_tokens, and the key is good."""
+    picky = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+
+    def reply(seen: Any) -> Any:
+        if "max_tokens" in seen.body:
+            return fake.error(400, "unsupported_parameter", picky)
+        return good()
+
+    async with FakeLLM(default=reply) as llm, asking(deployment(llm)) as asked:
+        assert await asked.client.probe(asked.client.deployments[0]) is None
+        await soon(asked.ask())
+        llm.seen.clear()
+        assert await asked.client.probe(asked.client.deployments[0]) is None
+    assert [seen.body.get("max_completion_tokens") for seen in llm.seen] == [16]

@@ -10,6 +10,8 @@ import pytest
 
 from backend.app.common.errors import LLMAuthFailed, LLMError, LLMGateClosed
 from backend.app.llm.classify import failure
+from backend.app.llm.gates import Gates
+from backend.app.llm.router import Router, Wanted
 from backend.app.llm.types import ErrorKind, Message, Quotas
 from backend.tests.fakes import llm_server as fake
 from backend.tests.fakes.llm_server import FakeLLM
@@ -186,3 +188,24 @@ async def test_a_gate_that_opens_by_itself_is_found_by_those_in_line() -> None:
             first.cancel()
             await asyncio.wait({first})
     assert len(throttled.seen) == 1
+
+
+async def test_our_own_limit_a_minute_is_stood_in_line_for_and_is_no_outage() -> None:
+    """A call left a debt of a minute: the next one waits, for the provider is well and nobody is quicker."""
+    lane = deployment("http://x/v1", max_tokens=100, quotas=Quotas(tpm=60))
+    router = Router((lane,), Gates((lane,)))
+    first = await router.acquire(Wanted("", 0), time.monotonic() + 60)
+    router.answered(first, 100)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(router.acquire(Wanted("", 0), time.monotonic() + 60), 0.3)
+
+
+async def test_a_limit_that_is_minutes_off_sends_the_task_back_as_busy() -> None:
+    lane = deployment("http://x/v1", max_tokens=1000, quotas=Quotas(tpm=60))
+    router = Router((lane,), Gates((lane,)))
+    router.answered(await router.acquire(Wanted("", 0), time.monotonic() + 60), 1000)
+
+    with pytest.raises(LLMGateClosed) as caught:
+        await router.acquire(Wanted("", 0), time.monotonic() + 60)
+    assert caught.value.params["reason"] == "busy"

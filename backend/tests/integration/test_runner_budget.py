@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from backend.app.common.errors import BudgetExceeded, LLMTimeout
+from backend.app.common.errors import BudgetExceeded, LLMGateClosed, LLMTimeout
 from backend.app.db.models import TASK_STEPS
 from backend.app.tasks import queue
 from backend.app.tasks.reports import ReportDesk
 from backend.app.tasks.runner import Context, HandlerResult, Runner
-from backend.app.tasks.steps import StepResult, current_call
+from backend.app.tasks.steps import StepResult, current_call, step_key
 from backend.app.tasks.task import Spent, Task
 from backend.tests.queue_world import World
 
@@ -208,3 +208,56 @@ async def test_what_a_cancelled_step_had_cost_is_told_with_its_attempt(payer: Pa
     row = await payer.attempt(handle)
 
     assert (row.metadata["usage"]["calls"], row.metadata["usage"]["cost"]) == (1, 0.1)
+
+
+async def test_a_step_that_is_handed_back_costs_what_it_cost_and_is_not_in_doubt(payer: Payer) -> None:
+    """A stop closes the socket and knows the cost; booked at its worst, each deploy would eat the budget."""
+    started = asyncio.Event()
+
+    async def call() -> StepResult:
+        current_call.get().spent = Spent(1, "p", "m", 50, 5, ACTUAL)
+        started.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def handle(_task: Task, context: Context) -> HandlerResult:
+        await context.step("s", {}, call, reserve=WORST)
+        raise AssertionError
+
+    task = payer.world.running()
+    runner = Runner({"noop": handle}, payer.desk, payer._run, lambda: True, timeout=30, budget=BUDGET)
+    attempt = asyncio.create_task(runner.run(task))
+    await asyncio.wait_for(started.wait(), 10)
+    runner.release_all()
+    await attempt
+
+    assert payer.world.status(task.id) == "pending"
+    assert payer.committed() == ACTUAL
+    payer.world.now = datetime.now(UTC) + timedelta(seconds=1)
+    (again,) = payer.world.claim("w2")
+    key = step_key({})
+    begun = payer.world.write(
+        queue.begin_step, again.lease, again.user_id, "s", key, reserve=WORST, budget=BUDGET
+    )
+    assert (begun.state, begun.in_doubt, begun.calls) == ("started", False, 1)
+
+
+async def test_what_ends_before_anything_was_sent_is_no_call(payer: Payer) -> None:
+    """A gate that is closed ten times must not use up the calls of a step."""
+
+    async def call() -> StepResult:
+        current_call.get().spent = Spent(calls=0)
+        raise LLMGateClosed(retry_after=60, reason="throttle")
+
+    async def handle(_task: Task, context: Context) -> HandlerResult:
+        await context.step("s", {}, call, reserve=WORST)
+        raise AssertionError
+
+    row = await payer.attempt(handle)
+
+    assert (row.status, row.progress["stage"], row.metadata["usage"]["calls"]) == (
+        "pending",
+        "waiting_llm",
+        0,
+    )
+    assert payer.committed() == 0

@@ -14,7 +14,7 @@ from backend.app.bidding import prompts
 from backend.app.bidding.findings import Tab
 from backend.app.bidding.llm_analysis import LLMFindings, ReadingPlan, analyse_with_llm
 from backend.app.bidding.llm_answers import PartFindings
-from backend.app.common.errors import LLMError, LLMInvalidAnswer, LLMUnavailable, TaskError
+from backend.app.common.errors import InternalError, LLMError, LLMInvalidAnswer, LLMUnavailable, TaskError
 from backend.app.documents.canonical import Block, BlockKind, Document, Page
 from backend.app.llm.classify import failure
 from backend.app.llm.types import (
@@ -157,6 +157,18 @@ async def test_a_clause_number_is_no_finding_and_a_title_from_our_prompt_is_no_t
 
     assert found.ungrounded_dropped == 1
     assert [finding.title for finding in found.findings] == ["投标人须具备ISO9001认证", "投标保证金"]
+
+
+async def test_a_wait_that_was_cancelled_inside_is_a_bug_and_no_silent_gap() -> None:
+    """Nobody cancelled the task: a group would take the part for ended, and the result for whole."""
+
+    def answer(part: str) -> Any:
+        if "优" in part:
+            raise asyncio.CancelledError
+        return nothing(part)
+
+    with pytest.raises(InternalError):
+        await read(paragraphs("好" * 900, "优" * 900), Scripted(answer))
 
 
 async def test_a_refused_part_is_not_paid_for_again_in_a_later_attempt() -> None:

@@ -164,6 +164,12 @@ ROWS: list[tuple[str, int, Any, str]] = [
     ("ollama", 404, openai('model "qwen9" not found, try pulling it first', "not_found_error"),
      "bad_request"),
     ("ollama", 500, {"error": "llama runner process has terminated: signal: killed"}, "transient"),
+    # Waiting tops up no account, and a prompt that is too long can be cut.
+    ("moonshot", 429, openai("You exceeded your current token quota, please check your account balance.",
+     "exceeded_current_quota_error"), "quota"),
+    ("moonshot", 429, openai("Your account reached max request.", "rate_limit_reached_error"), "throttle"),
+    ("zhipu", 400, {"error": {"code": "1261", "message": "Prompt 超长"}}, "context"),
+    ("zhipu", 429, {"error": {"code": "1305", "message": "该模型当前访问量过大"}}, "throttle"),
 ]  # fmt: skip
 
 

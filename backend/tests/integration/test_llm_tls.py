@@ -23,7 +23,12 @@ async def test_a_broken_record_in_mid_stream_is_a_cut_answer_and_no_bug(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
+    handling: list[asyncio.Task[None] | None] = []
+    writers: list[asyncio.StreamWriter] = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.append(asyncio.current_task())
+        writers.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         writer.write(head)
@@ -39,13 +44,16 @@ async def test_a_broken_record_in_mid_stream_is_a_cut_answer_and_no_bug(
 
     async def garble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes bytes on; from the ninth packet of the answer on the last byte of each is another."""
+        handling.append(asyncio.current_task())
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", behind)
+        writers.extend((writer, up_writer))
 
         async def up() -> None:
             while sent := await reader.read(65536):
                 up_writer.write(sent)
 
         sending = asyncio.create_task(up())
+        handling.append(sending)
         packets = 0
         with contextlib.suppress(ConnectionError):
             while came := await up_reader.read(65536):
@@ -65,6 +73,13 @@ async def test_a_broken_record_in_mid_stream_is_a_cut_answer_and_no_bug(
     await transport.aclose()
     proxy.close()
     model.close()
+    for task in handling:
+        if task is not None:
+            task.cancel()
+    await asyncio.gather(*(task for task in handling if task is not None), return_exceptions=True)
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.sleep(0.05)  # the aborted sockets close in the loop's next turns
 
     assert caught.value.params["kind"] == "truncated"
     assert "SSLError" in caught.value.params["detail"]

@@ -196,6 +196,20 @@ class TaskResult(Model):
     body: Mapped[dict[str, Any]]
 
 
+class TaskPartial(Model):
+    """What an unfinished task has found so far, in the form of its result."""
+
+    __tablename__ = "task_partials"
+
+    task_id: Mapped[int] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    lease_seq: Mapped[int]  # of the attempt that wrote it: an earlier one writes no more
+    body: Mapped[dict[str, Any]]
+    document_sha256: Mapped[str | None] = mapped_column(index=True)  # the text that its quotes point into
+    updated_at: Mapped[datetime]
+
+
 class TaskAttempt(Model):
     __tablename__ = "task_attempts"
     __table_args__ = (
@@ -325,6 +339,41 @@ class Gate(Model):
     updated_at: Mapped[datetime]
 
 
+class ItemReview(Model):
+    """What a reader says of one finding. Keyed by content, so that it survives a new analysis of the file."""
+
+    __tablename__ = "item_reviews"
+    __table_args__ = (
+        CheckConstraint("state IN ('open','confirmed','doubtful','not_applicable')", name="state"),
+        CheckConstraint("occurrence >= 0", name="occurrence"),
+    )
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    source_sha256: Mapped[str] = mapped_column(primary_key=True)  # the file's, or the pasted text's
+    tab: Mapped[str] = mapped_column(primary_key=True)
+    excerpt_hash: Mapped[str] = mapped_column(primary_key=True)  # SHA-256 of the excerpt without spaces
+    # The same words may be a finding of the same tab several times: the first is 0.
+    occurrence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    note: Mapped[str | None]
+    updated_at: Mapped[datetime]
+
+
+class CompanyProfile(Model):
+    """What a user's company can show: qualifications, certificates, references, people. One a user."""
+
+    __tablename__ = "company_profiles"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    body: Mapped[dict[str, Any]]
+    version: Mapped[int]  # only grows
+    updated_at: Mapped[datetime]
+
+
 class Worker(Model):
     """One worker process. Its lock file (device, inode) tells others of the same boot whether it lives."""
 
@@ -369,6 +418,7 @@ LOGIN_FAILURES = _table_of(LoginFailure)
 FILES = _table_of(File)
 TASKS = _table_of(TaskRow)
 TASK_RESULTS = _table_of(TaskResult)
+TASK_PARTIALS = _table_of(TaskPartial)
 TASK_ATTEMPTS = _table_of(TaskAttempt)
 TASK_STEPS = _table_of(TaskStep)
 TASK_EVENTS = _table_of(TaskEvent)
@@ -376,3 +426,5 @@ LLM_CALLS = _table_of(LLMCall)
 GATES = _table_of(Gate)
 WORKERS = _table_of(Worker)
 IDEMPOTENCY_KEYS = _table_of(IdempotencyKey)
+ITEM_REVIEWS = _table_of(ItemReview)
+COMPANY_PROFILES = _table_of(CompanyProfile)

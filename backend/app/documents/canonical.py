@@ -20,7 +20,7 @@ from typing import Any
 NO_BOX = 0xFFFF  # in `boxes`: this code point has no place on a page (a separator, a docx)
 MAGIC = b"SADOC1\n"
 # Raised when a reader gives another text for the same file: kept parses are then not used again.
-READER_VERSION = "1"
+READER_VERSION = "2"
 
 
 class BlockKind(StrEnum):
@@ -70,6 +70,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAnchor:
+    """One file of a package: text[start:end], and its pages in the numbering of the whole document."""
+
+    name: str  # the path inside the package, "/" between folders
+    start: int
+    end: int
+    media_type: str
+    first_page: int | None = None  # pages are counted on through the package; None where there are none
+    pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Rect:
     """A box on a page: fractions of the displayed page, origin top left."""
 
@@ -91,7 +103,12 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document. `boxes` holds, for PDFs, x0 y0 x1 y1 (0..65534 of the page) per code point."""
+    """A parsed document.
+
+    `boxes` holds, for PDFs and images, x0 y0 x1 y1 (0..65534 of the page) per code point; a point without a
+    place has four times NO_BOX. `files`: the parts of a package, empty for a single file. `unread`: numbers
+    of the pages whose text could not be read without OCR. `ocr_pages`: those that were read by it.
+    """
 
     text: str
     blocks: tuple[Block, ...]
@@ -99,6 +116,14 @@ class Document:
     boxes: array[int] = field(default_factory=lambda: array("H"))
     warnings: tuple[str, ...] = ()
     media_type: str = "text/plain"
+    files: tuple[FileAnchor, ...] = ()
+    unread: tuple[int, ...] = ()
+    ocr_pages: tuple[int, ...] = ()
+
+    def file_at(self, offset: int) -> FileAnchor | None:
+        """The file of a package that holds the code point; None for a single file and between files."""
+        at = bisect_right(self.files, offset, key=lambda f: f.start) - 1
+        return self.files[at] if at >= 0 and offset < self.files[at].end else None
 
     def block_at(self, offset: int) -> Block | None:
         """The block that holds the code point at `offset`; None inside a separator."""
@@ -161,6 +186,9 @@ class Document:
                 "pages": [asdict(page) for page in self.pages],
                 "warnings": self.warnings,
                 "media_type": self.media_type,
+                "files": [asdict(file) for file in self.files],
+                "unread": self.unread,
+                "ocr_pages": self.ocr_pages,
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -188,6 +216,9 @@ class Document:
             boxes=boxes,
             warnings=tuple(head["warnings"]),
             media_type=head["media_type"],
+            files=tuple(FileAnchor(**file) for file in head.get("files", ())),
+            unread=tuple(head.get("unread", ())),
+            ocr_pages=tuple(head.get("ocr_pages", ())),
         )
 
 

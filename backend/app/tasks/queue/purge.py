@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from backend.app.db.models import FILES, TASKS, WORKERS
+from backend.app.db.models import FILES, TASK_PARTIALS, TASKS, WORKERS
 from backend.app.tasks.task import FINAL, Status
 
 _tasks, _files, _workers = TASKS.c, FILES.c, WORKERS.c
@@ -60,11 +60,14 @@ def delete_unused_files(conn: Connection, *, before: datetime, limit: int) -> in
 
 
 def is_stored_for(conn: Connection, sha256: str) -> bool:
-    """Whether a row still names this content: an upload, a task's file or its canonical text."""
+    """Whether a row still names this content: an upload, a task's file, its canonical text or that of its
+    partial result."""
     named = select(_files.id).where(_files.sha256 == sha256).limit(1)
     used = (_tasks.file_sha256 == sha256) | (_tasks.document_sha256 == sha256)
+    partial = select(TASK_PARTIALS.c.task_id).where(TASK_PARTIALS.c.document_sha256 == sha256).limit(1)
     return (
         conn.execute(named).first() is not None
+        or conn.execute(partial).first() is not None
         or conn.execute(select(_tasks.id).where(used).limit(1)).first() is not None
     )
 

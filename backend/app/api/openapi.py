@@ -102,6 +102,7 @@ def _only_problems(operation: dict[str, Any]) -> None:
 _TAGS = [
     {"name": "auth", "description": "注册、登录与会话"},
     {"name": "tasks", "description": "任务：提交、查询、重试、取消"},
+    {"name": "results", "description": "结果：部分结果、复核"},
     {"name": "files", "description": "上传的文件"},
     {"name": "legacy", "description": "旧接口（已弃用）"},
     {"name": "health", "description": "健康检查"},

@@ -7,17 +7,15 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar
 
+from backend.app.api import results
 from backend.app.api.deps import Services
 from backend.app.api.errors import Language
+from backend.app.api.results import known
 from backend.app.api.schemas import TaskOut
-from backend.app.common.errors import TaskNotFound
 from backend.app.tasks import queries
 from backend.app.tasks.queries import TaskView
 from backend.app.tasks.task import FINAL, WAITING
-
-T = TypeVar("T")
 
 # A change is normally heard of at once; this is for a watcher that lost its connection.
 _LOOK_AGAIN_S = 5.0
@@ -39,9 +37,7 @@ class Representation:
 async def represent(services: Services, user_id: int, task_id: int, language: Language) -> Representation:
     """Raises TaskNotFound."""
     task = known(await services.database.row(queries.task, user_id, task_id))
-    result = task.result_json
-    if queries.is_large(result):
-        result = known(await services.database.read(queries.large_result, task_id))
+    result = await results.shown(services, user_id, task)
     head = (await task_out(services, task, language)).model_dump_json()
     # The result is JSON already: it is put in as it is.
     body = f'{head[:-1]},"result":{result or "null"}}}'.encode()
@@ -80,13 +76,6 @@ async def changed(services: Services, wanted: Wanted, seconds: float) -> Represe
             event.clear()
             shown = await represent(services, wanted.user_id, wanted.task_id, wanted.language)
         return shown
-
-
-def known(found: T | None) -> T:
-    """What was read about a task. Raises TaskNotFound."""
-    if found is None:
-        raise TaskNotFound
-    return found
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

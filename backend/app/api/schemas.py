@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from backend.app.api.errors import Language
 from backend.app.api.fields import Clean, Config, Id, MaxRetries, Priority, StatusName, UtcTime
+from backend.app.bidding.reviews import ReviewState
 from backend.app.common.errors import LLMGateClosed
 from backend.app.tasks.queries import AttemptView, EventView, FileView, TaskView
 from backend.app.tasks.service import KeptFile, NewText, Options, SameAs, Source
@@ -200,6 +201,36 @@ class AttemptOut(BaseModel):
 
 class AttemptsOut(BaseModel):
     attempts: list[AttemptOut]
+
+
+class ReviewIn(BaseModel):
+    """What is left out stays as it is; an empty note removes it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"state": "confirmed", "note": "已与商务核对"}}
+    )
+
+    state: ReviewState | None = None
+    note: Annotated[str, Clean, Field(max_length=2000)] | None = None
+
+
+class PartialOut(BaseModel):
+    """The form of the result, as far as it goes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    complete: bool
+    missing: list[dict[str, Any]] = Field(
+        description="尚未完成的部分", examples=[[{"part": "第三章（第 5–8 页）"}]]
+    )
+
+
+class ItemOut(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    title: str
+    review: dict[str, Any]
 
 
 class FileOut(BaseModel):

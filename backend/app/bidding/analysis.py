@@ -17,7 +17,8 @@ def analyse_with_rules(document: Document) -> Analysis:
     """Read the document once; every span in the answer is one of `document.text`.
 
     `extra`: "setting" is the regime's evidence, procedure and kind of purchase; "lots" the recognised
-    lots; "score_total" the points of all scoring rows with the price, None without a table.
+    lots; "marks" what ★ and its kind mean there; "score_total" the points of all scoring rows with the
+    price, None without a table.
     """
     facts = extract_facts(document)
     reading = read(document)
@@ -33,6 +34,7 @@ def analyse_with_rules(document: Document) -> Analysis:
         extra={
             "setting": setting,
             "lots": find_lots(reading.passages),
+            "marks": tuple(reading.definitions.values()),
             "score_total": total_points(reading.scores, case.amount("price_weight")),
         },
     )

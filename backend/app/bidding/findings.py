@@ -6,6 +6,7 @@ A `Span` is the only way to say where something stands. Whoever makes one took i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -142,3 +143,14 @@ FACTS: dict[str, str] = {
     "evaluation_method": "str",
     "price_weight": "number",  # points of 100 given to the price
 }
+
+
+def ids_of(findings: Sequence[Finding]) -> list[str]:
+    """Tab and place: the same finding has the same id in every run over the same text."""
+    seen: dict[str, int] = {}
+    ids: list[str] = []
+    for finding in findings:
+        name = f"{finding.tab.value}-{finding.span.start}"
+        seen[name] = seen.get(name, 0) + 1
+        ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return ids

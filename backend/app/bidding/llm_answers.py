@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backend.app.bidding.findings import FACTS, Priority, Tab
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 MAX_FACTS = 30
 MAX_ITEMS = 40
 
@@ -42,6 +42,17 @@ def _number_or_none(value: Any) -> Any:
 
 def _known_priority(value: Any) -> Any:
     return value if value in set(Priority) else Priority.MEDIUM
+
+
+def _only_words(value: Any) -> Any:
+    return [item for item in value if isinstance(item, str)][:20] if isinstance(value, list) else []
+
+
+def _overview_or_none(value: Any) -> Any:
+    """An overview that is not one costs no second call: the rules have theirs."""
+    if isinstance(value, StatedOverview):
+        return value
+    return value if isinstance(value, dict) and isinstance(value.get("summary"), str) else None
 
 
 def _only_known(field: str, known: frozenset[str], limit: int) -> BeforeValidator:
@@ -75,6 +86,17 @@ class StatedItem(BaseModel):
     points: Annotated[float | None, BeforeValidator(_number_or_none)] = None
     milestone: Annotated[str | None, _short(60)] = Field(None, max_length=60)
     date: Annotated[str | None, _short(20)] = Field(None, max_length=20)
+    lot: Annotated[str | None, _short(20)] = Field(None, max_length=20)
+
+
+class StatedOverview(BaseModel):
+    """The whole in a few sentences. `items`: ids of the findings that the reason rests on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    summary: Annotated[str, BeforeValidator(_or_empty), _short(600)] = Field(max_length=600)
+    reason: Annotated[str, BeforeValidator(_or_empty), _short(200)] = Field("", max_length=200)
+    items: Annotated[list[str], BeforeValidator(_only_words)] = Field(default_factory=list, max_length=20)
 
 
 class PartFindings(BaseModel):
@@ -88,3 +110,5 @@ class PartFindings(BaseModel):
     items: Annotated[list[StatedItem], _only_known("tab", frozenset(Tab), MAX_ITEMS)] = Field(
         max_length=MAX_ITEMS
     )
+    # Only of a document that was shown as a whole.
+    overview: Annotated[StatedOverview | None, BeforeValidator(_overview_or_none)] = None

@@ -5,8 +5,8 @@
   and the model's title and explanations, which speak of this tender and not of its kind.
 - Facts: the rules' value stays whenever there is one. A model's value was verified against one quote only,
   while the rules weigh every place where a fact is stated; where both differ, the model's is kept in
-  `extra["conflicts"]` for the reader to look at. Where the rules found nothing, the model's verified value
-  is taken.
+  `extra["conflicts"]` and shown beside it, for the reader to look at. Where the rules found nothing, the
+  model's verified value is taken.
 - Compliance verdicts, lots and regime are the rules' alone: scores, sums and law are computed, never asked.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from backend.app.bidding.findings import Analysis, Fact, Finding, Priority, Span, Tab
 
 if TYPE_CHECKING:
-    from backend.app.bidding.llm_analysis import LLMFindings
+    from backend.app.bidding.llm_gather import LLMFindings
 
 MODE = "hybrid"  # engine.mode of a merged result
 SHARED = 0.5
@@ -30,7 +30,7 @@ def merge(rules: Analysis, llm: LLMFindings) -> Analysis:
     """The rules' analysis with the model's findings worked in."""
     facts = {name: fact or llm.facts.get(name) for name, fact in rules.facts.items()}
     facts |= {name: fact for name, fact in llm.facts.items() if name not in rules.facts}
-    conflicts = _conflicts(rules.facts, llm.facts)
+    conflicts = {**rules.extra.get("conflicts", {}), **_conflicts(facts, llm)}
     extra: dict[str, Any] = {**rules.extra, **({"conflicts": conflicts} if conflicts else {})}
     return replace(
         rules,
@@ -96,6 +96,7 @@ def _both(rule: Finding, llm: Finding) -> Finding:
         guidance=llm.guidance or rule.guidance,
         priority=min(rule.priority, llm.priority, key=lambda priority: _RANK[priority]),
         points=rule.points if rule.points is not None else llm.points,
+        lot=rule.lot or llm.lot,
         milestone=rule.milestone or llm.milestone,
         date=rule.date or llm.date,
         date_text=rule.date_text or llm.date_text,
@@ -103,17 +104,18 @@ def _both(rule: Finding, llm: Finding) -> Finding:
     )
 
 
-def _conflicts(rules: dict[str, Fact | None], llm: dict[str, Fact | None]) -> dict[str, dict[str, object]]:
-    """Facts that both have with different values: what the model read, and where."""
-    found: dict[str, dict[str, object]] = {}
-    for name, other in llm.items():
-        mine = rules.get(name)
-        if mine is not None and other is not None and not _agree(mine, other):
-            found[name] = {"value": other.value, "start": other.source.start, "end": other.source.end}
+def _conflicts(facts: dict[str, Fact | None], llm: LLMFindings) -> dict[str, tuple[Fact, ...]]:
+    """What the model read elsewhere, where it differs from the value that is shown."""
+    found: dict[str, tuple[Fact, ...]] = {}
+    for name, shown in facts.items():
+        stated = [fact for fact in (llm.facts.get(name), *llm.conflicts.get(name, ())) if fact is not None]
+        others = tuple(fact for fact in stated if shown is not None and not agree(shown, fact))
+        if others:
+            found[name] = others
     return found
 
 
-def _agree(one: Fact, other: Fact) -> bool:
+def agree(one: Fact, other: Fact) -> bool:
     """Equal values, or words of which one holds the other, or the same day with and without a time."""
     if one.value == other.value:
         return True

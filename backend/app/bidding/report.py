@@ -17,6 +17,7 @@ from backend.app.bidding.findings import (
     Span,
     Tab,
     Verdict,
+    ids_of,
 )
 from backend.app.bidding.summary import summarise
 from backend.app.documents.canonical import Document
@@ -64,11 +65,11 @@ def build_report(
 
     Raises ValueError when a span does not lie inside the document's text.
     """
-    ids = _ids(analysis.findings)
+    ids = ids_of(analysis.findings)
     return {
         "summary": summarise(analysis),
         "verdict": _verdict(analysis, ids),
-        "facts": _facts(document, analysis.facts),
+        "facts": _facts(document, analysis),
         "tabs": _tabs(document, analysis.findings, ids),
         "compliance": [_check(document, check) for check in analysis.compliance],
         "lots": [
@@ -103,17 +104,6 @@ def _excerpt(document: Document, span: Span) -> str:
     return document.text[span.start : span.end]
 
 
-def _ids(findings: Sequence[Finding]) -> list[str]:
-    """Tab and place: the same finding has the same id in every run over the same text."""
-    seen: dict[str, int] = {}
-    ids: list[str] = []
-    for finding in findings:
-        name = f"{finding.tab.value}-{finding.span.start}"
-        seen[name] = seen.get(name, 0) + 1
-        ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return ids
-
-
 def _source(document: Document, span: Span) -> dict[str, Any]:
     found: dict[str, Any] = {
         "excerpt": _excerpt(document, span),
@@ -126,18 +116,22 @@ def _source(document: Document, span: Span) -> dict[str, Any]:
     return found
 
 
-def _facts(document: Document, facts: Mapping[str, Fact | None]) -> dict[str, Any]:
-    """Every known fact in the order of the API, null where the document does not say."""
+def _facts(document: Document, analysis: Analysis) -> dict[str, Any]:
+    """Every known fact in the order of the API, null where the document does not say. `conflicts`: what
+    other places say instead."""
+    facts, conflicts = analysis.facts, analysis.extra.get("conflicts", {})
     names = [*FACTS, *(name for name in facts if name not in FACTS)]
     answer: dict[str, Any] = {}
     for name in names:
         fact = facts.get(name)
-        answer[name] = (
-            None
-            if fact is None
-            else {"value": fact.value, "text": fact.text, "source": _source(document, fact.source)}
-        )
+        answer[name] = None if fact is None else _fact(document, fact)
+        if fact is not None and name in conflicts:
+            answer[name]["conflicts"] = [_fact(document, other) for other in conflicts[name]]
     return answer
+
+
+def _fact(document: Document, fact: Fact) -> dict[str, Any]:
+    return {"value": fact.value, "text": fact.text, "source": _source(document, fact.source)}
 
 
 def _item(document: Document, finding: Finding, item_id: str) -> dict[str, Any]:
@@ -200,10 +194,14 @@ def _verdict(analysis: Analysis, ids: Sequence[str]) -> dict[str, Any]:
     if fatal:
         reasons.append(f"{len(fatal)} 条不满足即废标的要求须逐条确认")
     level = "high_risk" if violations else "caution" if warnings else "ok"
+    overview = analysis.extra.get("overview")
+    if overview is not None and overview.reason:
+        reasons.append(overview.reason.rstrip("。；"))
+    named = overview.items if overview is not None else ()
     return {
         "level": level,
         "reason": "；".join(reasons) + "。" if reasons else "未发现不满足即废标的条款或异常约定。",
-        "items": list(dict.fromkeys([*touched, *fatal]))[:_MOST_REASONS],
+        "items": list(dict.fromkeys([*touched, *named, *fatal]))[:_MOST_REASONS],
     }
 
 

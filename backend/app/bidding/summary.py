@@ -17,8 +17,9 @@ _LONGEST = 60  # characters of one fact
 
 def summarise(analysis: Analysis) -> str:
     """Nothing that the document does not say; a fact that is missing is left out or named as missing."""
-    facts = analysis.facts
+    facts, overview = analysis.facts, analysis.extra.get("overview")
     lines = [
+        f"【概览】{overview.summary}" if overview is not None else "",
         _project(analysis),
         _line("金额", _money(facts)),
         _line("时间", _times(facts)),

@@ -19,10 +19,12 @@ AppError
 ├── NotFound                    404 not_found
 │   ├── TaskNotFound            404 task_not_found
 │   ├── FileNotFound            404 file_not_found
-│   └── DocumentNotFound        404 document_not_found
+│   ├── DocumentNotFound        404 document_not_found
+│   └── ItemNotFound            404 item_not_found
 ├── Conflict                    409 conflict
 │   ├── NotCancellable          409 not_cancellable
 │   ├── NotRetryable            409 not_retryable
+│   ├── ResultNotReady          409 result_not_ready
 │   ├── UsernameTaken           409 username_taken
 │   └── IdempotencyConflict     409 idempotency_conflict
 ├── QuotaExceeded               429 quota_exceeded
@@ -214,6 +216,11 @@ class DocumentNotFound(NotFound):
     code = "document_not_found"
 
 
+class ItemNotFound(NotFound):
+    message, message_en = "结果中没有这一条", "The result has no such item."
+    code = "item_not_found"
+
+
 class Conflict(AppError):
     message, message_en = (
         "操作与当前状态冲突",
@@ -236,6 +243,14 @@ class NotRetryable(Conflict):
         "Only failed or cancelled tasks can be retried.",
     )
     code = "not_retryable"
+
+
+class ResultNotReady(Conflict):
+    message, message_en = (
+        "任务尚未完成，还没有结果",
+        "The task is not completed: there is no result yet.",
+    )
+    code = "result_not_ready"
 
 
 class UsernameTaken(Conflict):

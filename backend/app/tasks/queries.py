@@ -10,7 +10,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, cast, func, literal, or_, select, true
 from sqlalchemy.engine import Connection
 
-from backend.app.db.models import FILES, TASK_ATTEMPTS, TASK_EVENTS, TASK_RESULTS, TASKS, WORKERS
+from backend.app.db.models import (
+    FILES,
+    TASK_ATTEMPTS,
+    TASK_EVENTS,
+    TASK_PARTIALS,
+    TASK_RESULTS,
+    TASKS,
+    WORKERS,
+)
 from backend.app.tasks.task import ACTIVE, JSON, Status
 
 _tasks, _files, _events, _attempts = TASKS.c, FILES.c, TASK_EVENTS.c, TASK_ATTEMPTS.c
@@ -55,6 +63,15 @@ class FileView:
     size: int  # bytes
     media_type: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartialView:
+    """`body_json`: in the form of the result."""
+
+    body_json: str
+    document_sha256: str | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +162,17 @@ def large_result(conn: Connection, task_id: int) -> str | None:
     """The body of a large result, as JSON. The caller has made sure whose task it is."""
     body = cast(TASK_RESULTS.c.body, Text)
     return conn.execute(select(body).where(TASK_RESULTS.c.task_id == task_id)).scalar_one_or_none()
+
+
+def partial(conn: Connection, task_id: int) -> PartialView | None:
+    """What an unfinished task has found so far. The caller has made sure whose task it is."""
+    found = TASK_PARTIALS.c
+    row = conn.execute(
+        select(cast(found.body, Text), found.document_sha256, found.updated_at).where(
+            found.task_id == task_id
+        )
+    ).first()
+    return None if row is None else PartialView(*row)
 
 
 def task_row(conn: Connection, user_id: int, task_id: int) -> TaskView | None:

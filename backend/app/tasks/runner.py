@@ -62,6 +62,10 @@ class Context(Protocol):
         """Show how far it is; `percent` never goes back. Cheap to call often."""
         ...
 
+    async def partial(self, body: JSON, document_sha256: str) -> None:
+        """Keep what has been found so far, for whoever looks meanwhile. Raises nothing: it is a courtesy."""
+        ...
+
     def usage(self) -> dict[str, JSON]:
         """What the steps of this attempt have cost so far."""
         ...
@@ -79,8 +83,8 @@ Handler = Callable[[Task, Context], Awaitable[HandlerResult]]
 class AttemptContext:
     """The `Context` of one attempt."""
 
-    def __init__(self, task: Task, steps: Steps, desk: ReportDesk, timeout: float) -> None:
-        self.task, self._steps, self._desk = task, steps, desk
+    def __init__(self, task: Task, steps: Steps, desk: ReportDesk, run: Run, timeout: float) -> None:
+        self.task, self._steps, self._desk, self._run = task, steps, desk, run
         # A moment earlier than the attempt's own end: a call that fails at it can still say so.
         self.deadline = time.monotonic() + timeout - min(1.0, timeout / 20)
         self._percent, self._told_at = 0, -PROGRESS_EVERY_S
@@ -118,6 +122,13 @@ class AttemptContext:
     def _tell(self) -> None:
         self._later, self._told_at = None, time.monotonic()
         self._desk.note(self.task.lease, self.task.user_id, self._shown)
+
+    async def partial(self, body: JSON, document_sha256: str) -> None:
+        try:
+            await self._run(queue.keep_partial, self.task.lease, body, document_sha256)
+        except Exception as error:
+            # The attempt goes on without: the next one, or the result, will say it.
+            log.warning("partial_not_kept", error=type(error).__name__)
 
     def usage(self) -> dict[str, JSON]:
         return self._steps.usage.as_json()
@@ -211,7 +222,7 @@ class Runner:
             self._lost.discard(lease)
 
     async def _call(self, task: Task, steps: Steps) -> Report:
-        context = AttemptContext(task, steps, self._desk, self._timeout)
+        context = AttemptContext(task, steps, self._desk, self._run, self._timeout)
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:

@@ -61,7 +61,7 @@ def test_the_rules_value_stays_and_the_models_fills_what_is_null() -> None:
     assert {name: one and one.value for name, one in merged.facts.items()} == {
         "budget": 100, "purchaser": "某局", "agency": None, "price_ceiling": 5,
     }  # fmt: skip
-    assert merged.extra["conflicts"] == {"budget": {"value": 200, "start": 9, "end": 10}}
+    assert merged.extra["conflicts"] == {"budget": (Fact(200, "200", Span(9, 10)),)}
 
 
 def test_zero_and_false_are_values_too() -> None:

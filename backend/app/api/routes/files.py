@@ -11,7 +11,8 @@ from backend.app.api.content import attachment, document_json, original
 from backend.app.api.deps import CurrentUser, Parts
 from backend.app.api.intake import PostedForm, UploadedFile
 from backend.app.api.openapi import file_form, problems
-from backend.app.api.representation import known, matches
+from backend.app.api.representation import matches
+from backend.app.api.results import known
 from backend.app.api.routes.tasks import TaskId
 from backend.app.api.schemas import DocumentOut, FileOut
 from backend.app.tasks import queries
@@ -48,10 +49,14 @@ async def task_document(
 ) -> Response:
     """引文所指的规范文本：位置以 Unicode 码点计。"""
     task = known(await services.database.row(queries.task_row, user.id, task_id))
-    headers = {"etag": f'"{task.document_sha256}"', "cache-control": "private, no-cache"}
-    if task.document_sha256 is not None and matches(if_none_match, headers["etag"]):
+    sha256 = task.document_sha256
+    if sha256 is None:  # the quotes of a partial result point into it as well
+        partial = await services.database.read(queries.partial, task_id)
+        sha256 = partial.document_sha256 if partial is not None else None
+    headers = {"etag": f'"{sha256}"', "cache-control": "private, no-cache"}
+    if sha256 is not None and matches(if_none_match, headers["etag"]):
         return Response(status_code=304, headers=headers)
-    body = await document_json(services, task.document_sha256)
+    body = await document_json(services, sha256)
     return Response(body, media_type="application/json", headers=headers)
 
 

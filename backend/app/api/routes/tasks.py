@@ -11,7 +11,8 @@ from backend.app.api.errors import Language
 from backend.app.api.fields import LARGEST_ID, Clean, StatusName, UtcTime
 from backend.app.api.intake import PostedForm, PostedOrder, UploadedFile
 from backend.app.api.openapi import file_form, json_body, problems, text_form
-from backend.app.api.representation import Wanted, changed, known, matches, task_out
+from backend.app.api.representation import Wanted, changed, matches, task_out
+from backend.app.api.results import known
 from backend.app.api.schemas import (
     AttemptOut,
     AttemptsOut,

@@ -17,16 +17,16 @@ def load(name: str) -> Prompt:
 
 
 def enclose(text: str, lead: str = "") -> str:
-    """A document between two marked lines, with what is known about it in front.
+    """A document between two marked lines, what is known of it between two others in front: both are data.
 
     The mark is a hash of the text: the same text gives the same prompt (steps and prompt caches need that),
     and a document cannot hold the mark that its own content leads to, so it cannot close its block early.
     """
     mark, turn = _mark(text, 0), 0
-    while mark in text:
+    while mark in text or mark in lead:
         turn += 1
         mark = _mark(text, turn)
-    head = f"{lead}\n\n" if lead else ""
+    head = f"<<<背景 {mark} 开始>>>\n{lead}\n<<<背景 {mark} 结束>>>\n\n" if lead else ""
     return f"{head}<<<文档 {mark} 开始>>>\n{text}\n<<<文档 {mark} 结束>>>"
 
 

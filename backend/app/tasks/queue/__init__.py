@@ -15,6 +15,7 @@ from backend.app.tasks.queue.leases import (
     renew,
     worker_stopped,
 )
+from backend.app.tasks.queue.partials import drop_partials, keep_partial
 from backend.app.tasks.queue.person import cancel, retry, submit
 from backend.app.tasks.queue.steps import (
     StepBegin,
@@ -33,11 +34,13 @@ __all__ = [
     "cancel",
     "claim",
     "claimable",
+    "drop_partials",
     "fail_step",
     "finish",
     "finish_step",
     "has_expired",
     "held",
+    "keep_partial",
     "neighbours",
     "record_progress",
     "record_spent",

@@ -13,6 +13,7 @@ from backend.app.db.engine import database_now
 from backend.app.db.models import TASK_ATTEMPTS
 from backend.app.db.types import Sql, UTCDateTime, json_text, time_text
 from backend.app.tasks.queue.events import Event, announce_due, record
+from backend.app.tasks.queue.partials import drop_partials
 from backend.app.tasks.task import FINAL, JSON, AttemptOutcome, Lease, Status
 
 # Results over this size live in `task_results`, out of the hot row (bytes of JSON).
@@ -137,6 +138,10 @@ def finish(conn: Connection, reports: Sequence[Report], *, now: datetime | None 
     if large:
         conn.execute(_STORE_RESULTS.on(conn), {"rows": json_text(large)})
     effective = [report for report in reports if report.lease in done]
+    # Only who read a document may have kept a partial result: the queue's own work costs no statement more.
+    whole = [r.lease.task_id for r in effective if r.document_sha256 and r.status is Status.COMPLETED]
+    if whole:
+        drop_partials(conn, whole)
     if any(report.status in {Status.PENDING, Status.RETRY} for report in effective):
         announce_due(conn)
     record(conn, [_event(report) for report in effective], now)

@@ -1,0 +1,87 @@
+"""A task's result as its owner sees it: what the analysis found, with the reader's reviews laid over it.
+
+The stored result never changes. Without a review it goes out as it lies there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, TypeVar
+
+from backend.app.api.deps import Services
+from backend.app.bidding.reviews import Review, ReviewKey, lay_over
+from backend.app.common.errors import ResultNotReady, TaskNotFound
+from backend.app.tasks import queries, reviews
+from backend.app.tasks.queries import TaskView
+from backend.app.tasks.reviews import ReviewRow
+from backend.app.tasks.task import Status
+
+JSON = Any
+T = TypeVar("T")
+
+REVIEWED = frozenset({"bidding_analysis"})
+
+
+def known(found: T | None) -> T:
+    """What was read about a task. Raises TaskNotFound."""
+    if found is None:
+        raise TaskNotFound
+    return found
+
+
+async def shown(services: Services, user_id: int, task: TaskView) -> str | None:
+    """The result as JSON; None while there is none."""
+    stored = await _stored(services, task)
+    if stored is None or task.task_type not in REVIEWED or task.file_sha256 is None:
+        return stored
+    given = await services.database.row(reviews.of_source, user_id, task.file_sha256)
+    # Hundreds of kilobytes to read and write: not on the loop.
+    return await asyncio.to_thread(_laid_over, stored, given) if given else stored
+
+
+async def result_of(services: Services, user_id: int, task_id: int) -> tuple[TaskView, dict[str, JSON]]:
+    """A completed task and its result as shown. Raises TaskNotFound, ResultNotReady."""
+    task = known(await services.database.row(queries.task, user_id, task_id))
+    body = await shown(services, user_id, task)
+    if task.status != Status.COMPLETED or body is None:
+        raise ResultNotReady
+    result: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
+    return task, result
+
+
+async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str, JSON]:
+    """What is found so far, in the form of the result. Raises TaskNotFound."""
+    task = known(await services.database.row(queries.task, user_id, task_id))
+    if task.status == Status.COMPLETED:
+        _, result = await result_of(services, user_id, task_id)
+        return {"complete": True, "missing": [], **result}
+    kept = await services.database.read(queries.partial, task_id)
+    if kept is None:
+        return {"complete": False, "missing": [{"part": "全文"}]}
+    given: list[ReviewRow] = []
+    if task.file_sha256 is not None:
+        given = await services.database.row(reviews.of_source, user_id, task.file_sha256)
+    body = await asyncio.to_thread(_laid_over, kept.body_json, given)
+    found: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
+    return {"complete": False, **found}
+
+
+async def _stored(services: Services, task: TaskView) -> str | None:
+    if queries.is_large(task.result_json):
+        return known(await services.database.read(queries.large_result, task.id))
+    return task.result_json
+
+
+def _laid_over(stored: str, given: list[ReviewRow]) -> str:
+    result: dict[str, JSON] = json.loads(stored)
+    lay_over(
+        result,
+        {
+            ReviewKey(row.tab, row.excerpt_hash, row.occurrence): Review(
+                row.state, row.note, row.by, row.updated_at
+            )
+            for row in given
+        },
+    )
+    return json.dumps(result, ensure_ascii=False, separators=(",", ":"))

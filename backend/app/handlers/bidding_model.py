@@ -1,0 +1,99 @@
+"""The part of a bidding analysis that a model does: parts, partial results, merge, overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backend.app.bidding import prompts
+from backend.app.bidding.findings import Analysis
+from backend.app.bidding.llm_analysis import Background, ReadingPlan, Soon, analyse_with_llm
+from backend.app.bidding.llm_gather import LLMFindings
+from backend.app.bidding.llm_overview import Reduced, held_to, overview_of
+from backend.app.bidding.merge import MODE, merge
+from backend.app.bidding.outline import outline_of
+from backend.app.documents.canonical import Document
+from backend.app.documents.chunk import split
+from backend.app.handlers.asking import PartsProgress, ask_of, durable
+from backend.app.handlers.partials import Partials
+from backend.app.llm.client import LLMClient
+from backend.app.tasks.runner import Context
+from backend.app.tasks.task import JSON, Task
+
+PURPOSE = "bidding"
+# (analysis so far, engine) as the result's JSON.
+Report = Callable[[Analysis, dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPass:
+    """One tender's way through the model. `report` builds the JSON of an analysis."""
+
+    client: LLMClient
+    document: Document
+    document_sha256: str
+    rules: Analysis
+    report: Report
+
+    async def run(self, task: Task, context: Context) -> tuple[Analysis, dict[str, Any]]:
+        """The rules' analysis with the model's worked in, and the result's `engine`."""
+        last = task.retry_count >= task.max_retries
+        lots = frozenset(lot.id for lot in self.rules.extra.get("lots", ()))
+        background = Background(outline_of(self.document, self.rules), lots)
+        plan = ReadingPlan.of(self.client.roomiest(PURPOSE), outline=background.outline)
+        parts = split(self.document, target=plan.target, longest=plan.longest, whole=plan.whole)
+        progress = PartsProgress(context, len(parts) + (len(parts) > 1))
+        ask = ask_of(self.client, task, context, PURPOSE, progress)
+        step = durable(self.client, context, PURPOSE, progress)
+
+        async def keep(body: JSON) -> None:
+            await context.partial(body, self.document_sha256)
+
+        partials: Partials[Soon] = Partials(lambda soon: self._partial(soon, context), keep)
+        nothing = LLMFindings({}, (), 0, (), prompts.load("extract").version)
+        partials.see(lambda: Soon(nothing, ("全文",)))
+        async with partials.written():
+            found = await analyse_with_llm(
+                self.document,
+                ask=ask,
+                step=step,
+                plan=plan,
+                last_attempt=last,
+                background=background,
+                told=partials.see,
+            )
+            merged = merge(self.rules, found)
+            if found.overview is not None:
+                reduced = held_to(found.overview, self.document.text)
+            elif len(parts) > 1:
+                reduced = await overview_of(self.document, merged, ask=ask, step=step, last_attempt=last)
+            else:
+                reduced = Reduced(None)
+        analysis = _with_overview(merged, reduced)
+        return analysis, self._engine(analysis, found.prompt_version, context)
+
+    def _partial(self, soon: Soon, context: Context) -> dict[str, Any]:
+        analysis = merge(self.rules, soon.found)
+        body = self.report(analysis, self._engine(analysis, soon.found.prompt_version, context))
+        return {**body, "missing": [{"part": part} for part in soon.waiting]}
+
+    def _engine(self, analysis: Analysis, prompt_version: str, context: Context) -> dict[str, Any]:
+        provider, model = context.answered_by() or (None, None)
+        return {
+            "mode": MODE,
+            "provider": provider,
+            "model": model,
+            "prompt_version": prompt_version,
+            "ungrounded_dropped": analysis.ungrounded_dropped,
+        }
+
+
+def _with_overview(analysis: Analysis, reduced: Reduced) -> Analysis:
+    extra = analysis.extra if reduced.overview is None else {**analysis.extra, "overview": reduced.overview}
+    return replace(
+        analysis,
+        extra=extra,
+        ungrounded_dropped=analysis.ungrounded_dropped + reduced.dropped,
+        gaps=analysis.gaps if reduced.gap is None else (*analysis.gaps, reduced.gap),
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from backend.app.api.deps import Services
 from backend.app.api.errors import PROBLEM
-from backend.app.api.schemas import Problem, TaskCreate
+from backend.app.api.schemas import Problem, ReviewIn, TaskCreate
 
 _REF = "#/components/schemas/{model}"
 
@@ -75,7 +75,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
         )
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        for model in (Problem, TaskCreate):
+        for model in (Problem, TaskCreate, ReviewIn):
             own = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(own.pop("$defs", {}))
             schemas[model.__name__] = own

@@ -17,7 +17,8 @@ from backend.tests.acceptance.product import ROOT, Product, eventually, product
 from backend.tests.fakes import llm_server as fake
 from backend.tests.fakes.llm_server import FakeLLM, Seen, serve_in_thread
 
-ANSWER = json.dumps({"facts": [], "items": []})
+# Good for a part and for the overview of all parts.
+ANSWER = json.dumps({"facts": [], "items": [], "summary": "某某项目。"}, ensure_ascii=False)
 TEXT = "某某项目招标文件\n投标有效期：90天。"
 QUICK = {"SA_LEASE_SECONDS": "2", "SA_HEARTBEAT_SECONDS": "0.5", "SA_POLL_INTERVAL": "0.5"}
 

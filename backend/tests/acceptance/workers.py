@@ -18,7 +18,8 @@ from backend.app.db.models import LLM_CALLS, TASK_STEPS
 from backend.tests.acceptance.product import ROOT, Product, eventually, product
 from backend.tests.fakes.llm_server import FakeLLM
 
-ANSWER = json.dumps({"facts": [], "items": []})
+# Good for a part and for the overview of all parts.
+ANSWER = json.dumps({"facts": [], "items": [], "summary": "某某项目。"}, ensure_ascii=False)
 QUICK = {"SA_LEASE_SECONDS": "2", "SA_HEARTBEAT_SECONDS": "0.5", "SA_POLL_INTERVAL": "0.5"}
 USAGE = {"prompt_tokens": 6000, "completion_tokens": 1000, "total_tokens": 7000}
 

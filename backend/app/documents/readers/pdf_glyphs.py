@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,6 @@ from backend.app.documents.readers.pdfium import pdfium
 Glyph = tuple[str, float, float, float, float]
 
 _HYPHENS = (0x02, 0xFFFE)  # PDFium's mark for a hyphen at a line's end; on the page it is a hyphen
-_LINE_ENDS = (10, 13)
 _SLANT = math.sin(2 * math.radians(5))
 _PRIVATE_USE = range(0xE000, 0xF900)
 
@@ -73,11 +73,12 @@ def page_runs(text_page: Any, view: View) -> list[list[Glyph]]:
     runs: list[list[Glyph]] = []
     run: list[Glyph] = []
     upright = True
-    reader = _GlyphReader(text_page, view)
-    unicode_at = pdfium.FPDFText_GetUnicode
+    read = _glyph_reader(text_page, view)
+    unicode_at = _unchecked(pdfium.FPDFText_GetUnicode, ctypes.c_uint)
+    handle = ctypes.cast(text_page, ctypes.c_void_p)
     for index in range(max(pdfium.FPDFText_CountChars(text_page), 0)):
-        code = unicode_at(text_page, index)
-        if code in _LINE_ENDS:
+        code = unicode_at(handle, index)
+        if code == 10 or code == 13:
             if run:
                 runs.append(run)
                 run = []
@@ -85,40 +86,56 @@ def page_runs(text_page: Any, view: View) -> list[list[Glyph]]:
         if not run or not upright:
             upright = not _is_slanted(text_page, index)
         if upright:
-            reader.read(code, index, run)
+            read(code, index, run)
     if run:
         runs.append(run)
     return runs
 
 
-class _GlyphReader:
-    """Adds one character to a run; one C structure serves all boxes."""
+Read = Callable[[int, int, list[Glyph]], None]
 
-    def __init__(self, text_page: Any, view: View) -> None:
-        self._text_page = text_page
-        self._to_view = view.box
-        # FS_RECTF is four floats: left, top, right, bottom. As an array it is read in one step.
-        self._edges = (ctypes.c_float * 4)()
-        self._rect = ctypes.cast(self._edges, ctypes.POINTER(pdfium.FS_RECTF))
-        self._box_at = pdfium.FPDFText_GetLooseCharBox
 
-    def read(self, code: int, index: int, run: list[Glyph]) -> None:
-        char = _character(code, self._text_page, index)
-        if not char or not self._box_at(self._text_page, index, self._rect):
+def _unchecked(function: Any, result: Any) -> Any:
+    """A PDFium function without ctypes' check and conversion of each argument, which take longer than the
+    call itself. Arguments must be ready C values; the GIL stays held, in a process that has one thread."""
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.PYFUNCTYPE(result)(address or 0)
+
+
+def _glyph_reader(text_page: Any, view: View) -> Read:
+    """Adds the character at an index to a run. Variables of a closure, and one buffer for all boxes: this is
+    run for every character of a document."""
+    box_at = _unchecked(pdfium.FPDFText_GetLooseCharBox, ctypes.c_int)
+    page = ctypes.cast(text_page, ctypes.c_void_p)
+    edges = ctypes.create_string_buffer(16)  # FS_RECTF is four floats: left, top, right, bottom
+    pointer = ctypes.c_void_p(ctypes.addressof(edges))
+    unpack, to_view = struct.Struct("4f").unpack, view.box
+    origin_x, origin_y, is_level = view.left, view.top, view.rotation == 0
+
+    def read(code: int, index: int, run: list[Glyph]) -> None:
+        is_plain = 0x4E00 <= code < 0xA000 or 0x20 < code < 0x7F
+        char = chr(code) if is_plain else _character(code, text_page, index)
+        if not char or not box_at(page, index, pointer):
             return
-        left, top, right, bottom = self._edges[:]
+        left, top, right, bottom = unpack(edges)
         if right <= left and char == " ":
             if run:
                 edge = run[-1]
                 run.append((" ", edge[3], edge[2], edge[3], edge[4]))
             return
         if top - bottom <= 0.1 or right <= left:
-            left, bottom, right, top = _tight_box(self._text_page, index) or (left, bottom, right, top)
-        x0, y0, x1, y1 = self._to_view(left, bottom, right, top)
-        glyph = (char, x0, y0, x1, y1)
-        if len(run) > 1 and run[-1][1] == run[-1][3] and _only_spaced(run[-2], glyph):
-            run.pop()
+            left, bottom, right, top = _tight_box(text_page, index) or (left, bottom, right, top)
+        if is_level:
+            glyph = (char, left - origin_x, origin_y - top, right - origin_x, origin_y - bottom)
+        else:
+            glyph = (char, *to_view(left, bottom, right, top))
+        if run:
+            last = run[-1]
+            if last[1] == last[3] and len(run) > 1 and _only_spaced(run[-2], glyph):
+                run.pop()
         run.append(glyph)
+
+    return read
 
 
 def _is_slanted(text_page: Any, index: int) -> bool:

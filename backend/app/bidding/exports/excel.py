@@ -9,7 +9,7 @@ from typing import Any
 from xlsxwriter.utility import xl_col_to_name
 
 from backend.app.bidding.exports.calendar_rows import moments, parsed
-from backend.app.bidding.exports.excel_parts import Book, Column, Look, Styled, fill, write
+from backend.app.bidding.exports.excel_parts import Book, Column, Look, Styled, fill, height, write
 from backend.app.bidding.exports.report_view import FactRow, ReportView
 from backend.app.bidding.exports.responses import DEVIATIONS, checklist, deviations
 from backend.app.bidding.exports.scores import lots_of, points_of, total
@@ -42,6 +42,8 @@ _VERDICTS = {
 _PRIORITIES = {"critical": Look(bold=True, ink="B3261E"), "high": Look(ink="8A5A00")}
 _STATES = tuple(REVIEWS.values())
 _ANSWERS = ("已响应", "未响应", "需澄清", "不适用")
+_OVERVIEW = (Column("项目", 18), Column("内容", 36), Column("原文", 50), Column("位置", 30))
+_OVERVIEW_WIDTH = sum(column.width for column in _OVERVIEW[1:])
 _SCORING, _TIMELINE = "scoring_items", "bid_timeline"
 Item = Mapping[str, Any]
 
@@ -78,12 +80,11 @@ def _overview(book: Book, view: ReportView) -> None:
     for at, (title, value) in enumerate(rows):
         write(book, sheet, (at, 0), Styled(title, _TITLE))
         _merged(book, sheet, at, value)
-    columns = [Column("项目", 18), Column("内容", 40), Column("原文", 60), Column("位置", 34)]
     top = len(rows) + 1
     fill(
         book,
         sheet,
-        columns,
+        _OVERVIEW,
         [
             (
                 Styled(fact.title, _TITLE),
@@ -103,9 +104,7 @@ def _merged(book: Book, sheet: Any, row: int, value: object) -> None:
     look = value.look if isinstance(value, Styled) else Look()
     sheet.merge_range(row, 1, row, 3, "", book.look(look))
     write(book, sheet, (row, 1), value)
-    text = str(value.value if isinstance(value, Styled) else value)
-    lines = sum(1 + len(line) // 64 for line in text.split("\n"))
-    sheet.set_row(row, min(16 * lines + 2, 400))
+    sheet.set_row(row, height(value, _OVERVIEW_WIDTH))
 
 
 def _typed(view: ReportView, fact: FactRow) -> object:
@@ -121,12 +120,12 @@ def _typed(view: ReportView, fact: FactRow) -> object:
 def _compliance(book: Book, checks: Sequence[Item]) -> None:
     columns = [
         Column("序号", 6),
-        Column("结论", 11),
-        Column("检查项", 28),
-        Column("说明", 44),
-        Column("法规依据", 36),
-        Column("原文", 60),
-        Column("位置", 26),
+        Column("结论", 10),
+        Column("检查项", 24),
+        Column("说明", 34),
+        Column("法规依据", 26),
+        Column("原文", 50),
+        Column("位置", 22),
     ]
     rows = []
     for n, check in enumerate(checks, 1):
@@ -159,13 +158,13 @@ def _tab(book: Book, tab: Item) -> None:
 
 def _columns(items: Sequence[Item], *, scoring: bool = False) -> list[Column]:
     """Columns that nobody filled for any item are left out: lots, the match, an expected score."""
-    columns = [Column("序号", 6), Column("优先级", 8), Column("要点", 26)]
+    columns = [Column("序号", 6), Column("优先级", 8), Column("要点", 20)]
     columns += [Column("分值", 8)] if scoring else []
     columns += [Column("预估得分", 10)] if any(i.get("expected_score") is not None for i in items) else []
     columns += [Column("标段", 10)] if lots_of(items) else []
-    columns += [Column("原文", 60), Column("位置", 28), Column("为何重要", 30), Column("建议", 34)]
+    columns += [Column("原文", 50), Column("位置", 22), Column("为何重要", 22), Column("建议", 24)]
     columns += [Column("匹配", 20)] if any(match_of(item) for item in items) else []
-    return [*columns, Column("核对状态", 11, _STATES), Column("批注", 24)]
+    return [*columns, Column("核对状态", 10, _STATES), Column("批注", 18)]
 
 
 def _row(place: int, item: Item, columns: Sequence[Column]) -> list[object]:
@@ -210,12 +209,12 @@ def _calendar(book: Book, view: ReportView, tab: Item) -> None:
     """The moments in order, facts and items once each; then what has no date."""
     columns = [
         Column("序号", 6),
-        Column("时间", 18),
-        Column("事项", 24),
-        Column("原文", 70),
-        Column("位置", 34),
-        Column("建议", 34),
-        Column("核对", 18),
+        Column("时间", 17),
+        Column("事项", 20),
+        Column("原文", 60),
+        Column("位置", 26),
+        Column("建议", 26),
+        Column("核对", 14),
     ]
     rows: list[tuple[object, ...]] = [
         (
@@ -250,11 +249,11 @@ def _undated(item: Item) -> tuple[object, ...]:
 def _checklist(book: Book, view: ReportView) -> None:
     columns = [
         Column("序号", 6),
-        Column("要求原文", 70),
-        Column("位置", 30),
-        Column("响应情况", 12, _ANSWERS),
-        Column("责任人", 12),
-        Column("备注", 30),
+        Column("要求原文", 66),
+        Column("位置", 28),
+        Column("响应情况", 11, _ANSWERS),
+        Column("责任人", 11),
+        Column("备注", 24),
     ]
     rows = [(n, r.shown, Styled(r.place, _GREY), "", "", r.remark) for n, r in enumerate(checklist(view), 1)]
     fill(book, book.sheet("废标项响应清单"), columns, rows)
@@ -263,9 +262,9 @@ def _checklist(book: Book, view: ReportView) -> None:
 def _deviations(book: Book, view: ReportView) -> None:
     columns = [
         Column("序号", 6),
-        Column("招标文件条款号/页", 30),
-        Column("招标文件要求（原文）", 70),
-        Column("投标响应", 40),
+        Column("招标文件条款号/页", 28),
+        Column("招标文件要求（原文）", 66),
+        Column("投标响应", 36),
         Column("偏离说明", 12, DEVIATIONS),
     ]
     for title, rows in zip(("商务偏离表", "技术偏离表"), deviations(view), strict=True):

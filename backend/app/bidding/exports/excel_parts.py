@@ -16,6 +16,8 @@ from backend.app.bidding.exports.wording import legal
 CELL_UNITS = 32_767
 _NAME_CHARS = 31
 _FIRST_YEAR = 1901
+_HIGHEST = 409  # points of a row
+_LINE_POINTS = 14.5
 _CUT = "……【本单元格最多容纳 32767 字，全文共 {chars} 字，其余见 Word、Markdown 或 JSON 导出】"
 # A cell that begins so is a formula to programs that read the text again (CWE-1236).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
@@ -120,7 +122,8 @@ def write(book: Book, sheet: Any, at: tuple[int, int], value: object) -> None:
         shown = "yyyy-mm-dd hh:mm" if isinstance(value, datetime) else "yyyy-mm-dd"
         sheet.write_datetime(*at, value, book.look(look, number=shown))
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        sheet.write_number(*at, value, book.look(look))
+        shown = "#,##0" if value == int(value) else "#,##0.00"
+        sheet.write_number(*at, value, book.look(look, number=shown))
     else:
         text = fitting("" if value is None else legal(value))
         sheet.write_string(*at, text, book.look(look, quoted=text.startswith(_FORMULA_STARTS)))
@@ -134,6 +137,19 @@ def fitting(text: str) -> str:
     room = CELL_UNITS - _units(said)
     kept = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
     return kept + said
+
+
+def height(value: object, width: float) -> float:
+    """Points that a value takes in a column so wide. Written, because programs other than Excel show one
+    line of a wrapped cell unless its row is as high as it must be."""
+    text = str(value.value if isinstance(value, Styled) else value)
+    lines = sum(1 + int(_columns_of(line) // width) for line in text.split("\n"))
+    return min(_LINE_POINTS * lines + 3, _HIGHEST)
+
+
+def _columns_of(line: str) -> float:
+    """A Chinese character is nearly as wide as two digits."""
+    return len(line) + 0.85 * sum(character > "\u2e7f" for character in line)
 
 
 def _units(text: str) -> int:
@@ -153,6 +169,8 @@ def fill(
     for row in rows:
         for at, value in enumerate(row):
             write(book, sheet, (end, at), value)
+        widths = (column.width for column in columns)
+        sheet.set_row(end, max(height(text, width) for text, width in zip(row, widths, strict=True)))
         end += 1
     for at, column in enumerate(columns):
         if column.choices and end > top + 1:

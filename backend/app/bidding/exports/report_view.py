@@ -64,9 +64,9 @@ class ReportView:
 
     @property
     def project(self) -> str:
-        """The project's name, or the file's."""
+        """The project's name, or the file's; one line."""
         fact = (self.result.get("facts") or {}).get("project_name")
-        return legal(fact["value"]) if fact else legal(self.origin.filename)
+        return " ".join(legal(fact["value"] if fact else self.origin.filename).split())
 
     def items(self, tab_id: str) -> list[JSON]:
         return [item for tab in self.tabs if tab["id"] == tab_id for item in tab["items"]]

@@ -31,6 +31,7 @@ from backend.app.bidding.exports.wording import (
     spoken,
 )
 
+_CLOSING = "以上内容依据招标文件生成，引文均可在原文中逐字核对；投标决定请以招标文件及其澄清、修改文件为准。"
 _GREY, _RED = "666E79", "B3261E"
 _LEVEL_FILLS = {"ok": "E3F3E6", "caution": "FFF3D6", "high_risk": "FBE3E1"}
 _LEVEL_INKS = {"ok": "1E6B34", "caution": "8A5A00", "high_risk": _RED}
@@ -61,6 +62,8 @@ def _parts(view: ReportView) -> Iterator[Any]:
         yield from _tab(view, tab)
     yield from _checklist(checklist(view))
     yield from _deviations(*deviations(view))
+    # Word wants a paragraph between a table and the end of the body.
+    yield _remark(_CLOSING)
 
 
 def _heading(text: str, level: int = 1, *, new_page: bool = False) -> Any:

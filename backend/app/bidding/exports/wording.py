@@ -44,8 +44,9 @@ EMPTY = "本类未识别到条目。"
 _NONE_ASKED = "不收取"
 _BONDS = frozenset({"bid_bond", "performance_bond"})
 _ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)")
-# XML 1.0, section 2.2: the characters that a document may hold.
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML 1.0, section 2.2: the characters that a document may hold, without those it discourages and
+# iCalendar forbids (DEL, C1 controls but for NEL).
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def legal(text: object) -> str:

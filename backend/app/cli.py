@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +26,9 @@ from backend.app.auth.tokens import Tokens
 from backend.app.bidding.analysis import analyse_with_rules
 from backend.app.bidding.evaluation import evaluate_folder
 from backend.app.bidding.evaluation_table import format_misses, format_table
+from backend.app.bidding.exports import BIDDING_EXPORTS, Origin, ReportView
 from backend.app.bidding.findings import Analysis
 from backend.app.bidding.report import DocumentSource, build_report
-from backend.app.bidding.report_markdown import render_markdown
 from backend.app.bootstrap_llm import deployments_of
 from backend.app.common import logging
 from backend.app.common.errors import AppError, LLMGateClosed, NotFound
@@ -74,6 +73,7 @@ class ReportFormat(StrEnum):
     MD = "md"
     DOCX = "docx"
     XLSX = "xlsx"
+    ICS = "ics"
 
 
 class CommandError(Exception):
@@ -130,20 +130,34 @@ def token(
 def analyze(
     file: Annotated[Path, typer.Argument(help="标书文件", show_default=False)],
     format: Annotated[ReportFormat, typer.Option("--format", help="输出格式")] = ReportFormat.MD,  # noqa: A002
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="写入此文件，默认标准输出", show_default=False)
+    ] = None,
 ) -> None:
-    """用内置规则分析一个标书文件，结果输出到标准输出；不需要服务与数据库。"""
-    if format in {ReportFormat.DOCX, ReportFormat.XLSX}:
-        raise CommandError(f"暂不支持导出为 {format}，请使用 --format json 或 --format md")
+    """用内置规则分析一个标书文件，结果输出到标准输出或 -o 指定的文件；不需要服务与数据库。"""
     if not file.is_file():
         raise CommandError(f"文件不存在：{file}")
+    if output is None and format in {ReportFormat.DOCX, ReportFormat.XLSX} and sys.stdout.isatty():
+        raise CommandError(f"{format} 不能显示在终端中，请用 -o 指定输出文件")
+    if output is not None and output.exists() and output.samefile(file):
+        raise CommandError("输出文件不能是标书文件本身")
     document, analysis = _analyse(file)
     with file.open("rb") as stream:
         source = DocumentSource(file.name, hashlib.file_digest(stream, "sha256").hexdigest())
     result = build_report(document, analysis, source=source)
-    if format is ReportFormat.JSON:
-        typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
-    else:
-        typer.echo(render_markdown(result))
+    view = ReportView.of(result, Origin(file.name, _now()))
+    _deliver(BIDDING_EXPORTS[format].render(view), output)
+
+
+def _deliver(content: bytes, output: Path | None) -> None:
+    if output is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"无法写入 {output}：{error.strerror}") from error
+    typer.echo(f"已写入 {output}", err=True)
 
 
 @app.command("evaluate")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from backend.app.api.deps import Services
 from backend.app.bidding.reviews import Review, ReviewKey, lay_over
-from backend.app.common.errors import ResultNotReady, TaskNotFound
+from backend.app.common.errors import NoResult, TaskNotFound
 from backend.app.tasks import queries, reviews
 from backend.app.tasks.queries import TaskView
 from backend.app.tasks.reviews import ReviewRow
@@ -40,22 +41,34 @@ async def shown(services: Services, user_id: int, task: TaskView) -> str | None:
     return await asyncio.to_thread(_laid_over, stored, given) if given else stored
 
 
-async def result_of(services: Services, user_id: int, task_id: int) -> tuple[TaskView, dict[str, JSON]]:
-    """A completed task and its result as shown. Raises TaskNotFound, ResultNotReady."""
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """`size`: characters of the result's JSON."""
+
+    task: TaskView
+    result: dict[str, JSON]
+    size: int
+
+
+async def result_of(services: Services, user_id: int, task_id: int) -> TaskResult:
+    """A completed task and its result as shown. Raises TaskNotFound, NoResult."""
     task = known(await services.database.row(queries.task, user_id, task_id))
     body = await shown(services, user_id, task)
     if task.status != Status.COMPLETED or body is None:
-        raise ResultNotReady
-    result: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
-    return task, result
+        raise NoResult
+    # Megabytes to parse: not on the loop.
+    result = await asyncio.to_thread(json.loads, body)
+    if not isinstance(result, dict):
+        raise NoResult
+    return TaskResult(task, result, len(body))
 
 
 async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str, JSON]:
     """What is found so far, in the form of the result. Raises TaskNotFound."""
     task = known(await services.database.row(queries.task, user_id, task_id))
     if task.status == Status.COMPLETED:
-        _, result = await result_of(services, user_id, task_id)
-        return {"complete": True, "missing": [], **result}
+        found = await result_of(services, user_id, task_id)
+        return {"complete": True, "missing": [], **found.result}
     kept = await services.database.read(queries.partial, task_id)
     if kept is None:
         return {"complete": False, "missing": [{"part": "全文"}]}
@@ -63,8 +76,8 @@ async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str
     if task.file_sha256 is not None:
         given = await services.database.row(reviews.of_source, user_id, task.file_sha256)
     body = await asyncio.to_thread(_laid_over, kept.body_json, given)
-    found: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
-    return {"complete": False, **found}
+    so_far: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
+    return {"complete": False, **so_far}
 
 
 async def _stored(services: Services, task: TaskView) -> str | None:

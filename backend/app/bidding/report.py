@@ -105,11 +105,13 @@ def _excerpt(document: Document, span: Span) -> str:
 
 
 def _source(document: Document, span: Span) -> dict[str, Any]:
+    block = document.block_at(span.start)
     found: dict[str, Any] = {
         "excerpt": _excerpt(document, span),
         "start": span.start,
         "end": span.end,
         "page": document.page_of(span.start),
+        "path": " > ".join(block.path) if block is not None else "",
     }
     if document.boxes:
         found["rects"] = [rect.as_json() for rect in document.rects(span.start, span.end)]

@@ -7,6 +7,7 @@ AppError
 │   ├── FileTooLarge            413 file_too_large
 │   ├── BodyTooLarge            413 body_too_large
 │   ├── UnsupportedFileType     415 unsupported_file_type
+│   ├── ExportTooLarge          422 export_too_large
 │   ├── BadRequestBody          400 bad_request
 │   └── MethodNotAllowed        405 method_not_allowed
 ├── AccessError                 who asks, not what
@@ -24,8 +25,9 @@ AppError
 ├── Conflict                    409 conflict
 │   ├── NotCancellable          409 not_cancellable
 │   ├── NotRetryable            409 not_retryable
-│   ├── ResultNotReady          409 result_not_ready
 │   ├── UsernameTaken           409 username_taken
+│   ├── NoResult                409 no_result
+│   ├── NoDates                 409 no_dates
 │   └── IdempotencyConflict     409 idempotency_conflict
 ├── QuotaExceeded               429 quota_exceeded
 ├── DocumentError               the file or text itself; fails the task at once
@@ -153,6 +155,14 @@ class UnsupportedFileType(InputError):
     code, status_code = "unsupported_file_type", 415
 
 
+class ExportTooLarge(InputError):
+    message, message_en = (
+        "结果过大，无法导出为该格式，请改用 JSON",
+        "The result is too large for this format; export it as JSON.",
+    )
+    code, status_code = "export_too_large", 422
+
+
 class AccessError(AppError):
     message, message_en = "没有权限", "Not allowed."
     code, status_code = "forbidden", 403
@@ -245,17 +255,25 @@ class NotRetryable(Conflict):
     code = "not_retryable"
 
 
-class ResultNotReady(Conflict):
-    message, message_en = (
-        "任务尚未完成，还没有结果",
-        "The task is not completed: there is no result yet.",
-    )
-    code = "result_not_ready"
-
-
 class UsernameTaken(Conflict):
     message, message_en = "用户名已被使用", "This user name is taken."
     code = "username_taken"
+
+
+class NoResult(Conflict):
+    message, message_en = (
+        "任务没有结果：尚未完成、失败或已取消",
+        "The task has no result: it is not completed, failed, or was cancelled.",
+    )
+    code = "no_result"
+
+
+class NoDates(Conflict):
+    message, message_en = (
+        "文件中没有写明具体日期的事项，无法生成日历",
+        "The document names no dates, so there is no calendar to export.",
+    )
+    code = "no_dates"
 
 
 class IdempotencyConflict(Conflict):

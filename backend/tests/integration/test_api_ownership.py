@@ -52,7 +52,8 @@ async def test_a_row_of_another_user_is_a_404_on_every_route(api: Api) -> None:
         seen.add((method, path))
         assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found"), (method, path)
 
-    assert len(seen) >= 7
+    assert len(seen) >= 8
+    assert ("GET", "/api/tasks/{task_id}/export") in seen
     assert (await owner.task(task_id))["result"] == {"summary": "机密", "tabs": []}
 
 

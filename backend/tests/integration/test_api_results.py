@@ -133,7 +133,7 @@ async def test_no_item_and_no_result_are_told_apart(sqlite_api: Api) -> None:
     early = await person.http.patch(f"/api/tasks/{waiting}/items/h-0", json={"state": "confirmed"})
 
     assert (unknown.status_code, unknown.json()["code"]) == (404, "item_not_found")
-    assert (early.status_code, early.json()["code"]) == (409, "result_not_ready")
+    assert (early.status_code, early.json()["code"]) == (409, "no_result")
 
 
 async def test_what_is_found_so_far_can_be_read_while_the_task_runs(api: Api) -> None:

@@ -24,7 +24,6 @@ from backend.app.bidding.findings import (
     Verdict,
 )
 from backend.app.bidding.report import DocumentSource, build_report
-from backend.app.bidding.report_markdown import render_markdown
 from backend.app.bidding.rules.lots import Lot
 from backend.app.documents.canonical import Block, BlockKind, Document, Page
 
@@ -212,16 +211,12 @@ def test_lots_are_shown_with_their_words() -> None:
     ]
 
 
-def test_the_markdown_shows_every_part_and_keeps_its_signs_harmless() -> None:
-    report = build_report(document(), analysis(), source=DocumentSource("a|b*c.pdf", "0" * 64))
-    page = render_markdown(report)
+def test_a_source_names_the_page_and_the_headings_above_it() -> None:
+    report = build_report(document(), analysis(), source=SOURCE)
+    source = report["facts"]["budget"]["source"]
 
-    assert page.startswith("# 标书分析：a\\|b\\*c.pdf\n")
-    assert "| 预算（元） | 1200000 | 120万元 | 1 |" in page
-    assert "| 代理机构 | 文件未写明 | | |" in page
-    assert "> 投标文件未密封的，拒收" in page
-    assert "时间：2031-03-21 09:30" in page
-    assert "**[提示] 期限** 偏短。" in page
+    assert (source["page"], source["path"]) == (1, "第一章 公告 > 一、概况")
+    assert report["compliance"][0]["evidence"][0]["path"] == "第一章 公告 > 一、概况"
 
 
 @pytest.mark.parametrize(

@@ -199,10 +199,58 @@ def test_analyze_says_what_is_wrong_with_a_file(
     assert told.out == ""
 
 
-def test_analyze_says_which_formats_come_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["analyze", str(tmp_path), "--format", "docx"]) == 1
+@pytest.mark.parametrize(
+    ("format", "start"),
+    [
+        ("docx", b"PK"),
+        ("xlsx", b"PK"),
+        ("md", "# 标书分析".encode()),
+        ("ics", b"BEGIN:VCALENDAR"),
+        ("json", b"{"),
+    ],
+)
+def test_analyze_writes_every_format_to_a_file_or_a_pipe(
+    format: str,  # noqa: A002
+    start: bytes,
+    tmp_path: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    file, out = tmp_path / "a.txt", tmp_path / f"报告.{format}"
+    file.write_text(TENDER, encoding="utf-8")
 
-    assert "--format json" in capsys.readouterr().err
+    assert cli.run(["analyze", str(file), "--format", format, "-o", str(out)]) == 0
+    told = capfdbinary.readouterr()
+    assert cli.run(["analyze", str(file), "--format", format]) == 0
+    piped = capfdbinary.readouterr()
+
+    assert out.read_bytes().startswith(start)
+    assert told.out == b""
+    assert str(out) in told.err.decode()
+    assert piped.out.startswith(start)
+
+
+def test_analyze_overwrites_nothing_it_read_and_says_where_it_cannot_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text(TENDER, encoding="utf-8")
+
+    assert cli.run(["analyze", str(file), "-o", str(file)]) == 1
+    assert cli.run(["analyze", str(file), "-o", str(tmp_path / "none" / "b.md")]) == 1
+
+    said = capsys.readouterr().err
+    assert "标书文件本身" in said
+    assert "无法写入" in said
+    assert file.read_text(encoding="utf-8") == TENDER
+
+
+def test_analyze_makes_no_calendar_without_dates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("投标文件未密封的，拒收。", encoding="utf-8")
+
+    assert cli.run(["analyze", str(file), "--format", "ics"]) == 1
+
+    assert "没有写明具体日期" in capsys.readouterr().err
 
 
 def test_doctor_finds_nothing_wrong_with_a_fresh_installation(

@@ -57,21 +57,21 @@ async def review_item(
     task_id: TaskId, item_id: ItemId, request: Request, user: CurrentUser, services: Parts
 ) -> dict[str, Any]:
     """复核一条要点：确认、存疑或不适用，并可附备注。对同一文件重新分析后仍然保留。"""
-    task, result = await result_of(services, user.id, task_id)
-    found = key_of(result, item_id)
-    if found is None or task.file_sha256 is None:
+    reviewed = await result_of(services, user.id, task_id)
+    found, sha256 = key_of(reviewed.result, item_id), reviewed.task.file_sha256
+    if found is None or sha256 is None:
         raise ItemNotFound
     review = await read_json(request, ReviewIn)
     key, _ = found
     change = Change(review.state, review.note)
     await services.database.write(
-        reviews.put, user.id, task.file_sha256, (key.tab, key.excerpt_hash, key.occurrence), change
+        reviews.put, user.id, sha256, (key.tab, key.excerpt_hash, key.occurrence), change
     )
-    _, result = await result_of(services, user.id, task_id)
-    _, item = key_of(result, item_id) or (None, None)
-    if item is None:
+    now = await result_of(services, user.id, task_id)
+    shown = key_of(now.result, item_id)
+    if shown is None:
         raise ItemNotFound
-    return item
+    return shown[1]
 
 
 def _bytes(found: dict[str, Any]) -> bytes:

@@ -49,6 +49,7 @@ class Credential:
     level: Level | None = None
     least: int = 0  # rank, years or months
     specialty: str = ""
+    or_higher: bool = False
 
 
 @dataclass(frozen=True, slots=True)

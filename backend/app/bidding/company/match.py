@@ -43,7 +43,6 @@ from backend.app.bidding.company.reading import read_requirement
 from backend.app.bidding.company.verdicts import Case, Lack, Opinion, State
 
 HARD, SCORING = "hard_requirements", "scoring_items"
-_MOST_REST = 40  # characters of what was not understood that a reason shows
 _LONGEST_KIND = 16  # characters of the words that may name a kind of contract
 
 
@@ -101,7 +100,7 @@ def match_requirement(excerpt: str, case: Case) -> Match | None:
     return Match(State.TO_CHECK, _closed(reason + _remark(reading, rest)), lacks)
 
 
-def _judge(ask: Ask, reading: Reading, case: Case) -> Opinion:  # noqa: C901 — one line a kind
+def _judge(ask: Ask, reading: Reading, case: Case) -> Opinion:
     match ask:
         case PaperAsk():
             return judge_paper(ask, case)
@@ -144,7 +143,7 @@ def _remark(reading: Reading, rest: str) -> str:
     if reading.product:
         return "；原文可能针对所投产品，请核对"
     if rest:
-        return f"；原文另有要求（“{rest[:_MOST_REST]}{'…' if len(rest) > _MOST_REST else ''}”）须人工核对"
+        return "；原文另有未能自动核对的内容，请对照原文"
     return ""
 
 

@@ -48,10 +48,12 @@ def _judge_held(option: NamedPaper, paper: Certificate, level: Level | None, cas
     asked, held = _asked(option), _held(paper)
     if option.level is not None:
         meets = level.meets(option.level) if level is not None else None
-        if meets is None:
+        if level is None or meets is None:
             return to_check(f"要求{asked}：档案有{held}，等级未填写或与要求的等级不可直接比较，请核对")
         if not meets:
             return not_met(f"要求{asked}：档案中的{held}低于要求", Lack("lower", f"{asked}（现为{held}）"))
+        if not option.or_higher and not option.level.meets(level):
+            return to_check(f"要求{asked}：档案中的{held}高于要求的等级，请核对是否认可")
     return _judge_validity(asked, held, paper, case)
 
 
@@ -76,7 +78,8 @@ def _judge_validity(asked: str, held: str, paper: Certificate, case: Case) -> Op
         return met(f"要求{asked}：档案有{held}，长期有效")
     if until <= case.day + timedelta(days=SOON_DAYS):
         return met(
-            f"要求{asked}：档案有{held}，有效期至 {until}；注意：距{case.day_name}不足 {SOON_DAYS} 天，请留意续期",
+            f"要求{asked}：档案有{held}，有效期至 {until}；"
+            f"注意：距{case.day_name}不足 {SOON_DAYS} 天，请留意续期",
             Lack("expiring", f"{held}将于 {until} 到期"),
         )
     return met(f"要求{asked}：档案有{held}，有效期至 {until}，覆盖{case.day_name}")

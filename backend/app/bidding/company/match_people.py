@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from backend.app.bidding.company.asks import Credential, PeopleAsk
-from backend.app.bidding.company.levels import degree_rank, title_rank
+from backend.app.bidding.company.levels import Level, degree_rank, title_rank
 from backend.app.bidding.company.profile import Person
 from backend.app.bidding.company.reading_people import held_licence, role_of
 from backend.app.bidding.company.verdicts import Case, Lack, Opinion, met, not_met, to_check
@@ -78,11 +78,19 @@ def _licence(certificates: Iterable[str], asked: Credential) -> bool | None:
         held = held_licence(text)
         if held is None or held[0] != asked.key:
             continue
-        fits = _fits(held[1].meets(asked.level) if held[1] and asked.level else None, asked, held[2])
+        fits = _fits(_level(held[1], asked), asked, held[2])
         if fits:
             return True
         answer = None if fits is None else answer
     return answer
+
+
+def _level(held: Level | None, asked: Credential) -> bool | None:
+    """A higher level than the one asked for may count: where 及以上 is missing, people decide."""
+    if asked.level is None or held is None:
+        return None
+    meets = held.meets(asked.level)
+    return None if meets and not asked.or_higher and not asked.level.meets(held) else meets
 
 
 def _fits(level: bool | None, asked: Credential, words: str) -> bool | None:

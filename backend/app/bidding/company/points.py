@@ -1,7 +1,7 @@
 """Points that a scoring row may bring, as a range, where the row can be computed from the profile. Pure.
 
-Three shapes are computed: so many points for each contract, paper or person up to a most; points for holding a
-paper; points by its level. Plans, comparisons with other bidders and impressions are not: None.
+Three shapes are computed: so many points for each contract, paper or person up to a most; points for
+holding a paper; points by its level. Plans, comparisons with other bidders and impressions are not: None.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from backend.app.bidding.company.asks import PaperAsk, PeopleAsk, ReferenceAsk
 from backend.app.bidding.company.match_papers import judge_paper
@@ -60,7 +61,7 @@ def expect(excerpt: str, of: float, case: Case) -> Points | None:
 
 
 def _for_each(text: str, of: float, case: Case) -> Points | None:
-    each = [match for match in _EACH.finditer(text)]
+    each = list(_EACH.finditer(text))
     if len(each) != 1 or _ADDITIONAL.search(text):
         return None
     rate = float(each[0]["points"])
@@ -148,7 +149,7 @@ def _steps(text: str) -> tuple[tuple[tuple[NamedPaper, ...], float | None], ...]
 
 
 def _one_is_enough(words: str, papers: list[NamedPaper]) -> bool:
-    gaps = [words[a.end : b.start] for a, b in zip(papers, papers[1:], strict=False)]
+    gaps = [words[a.end : b.start] for a, b in pairwise(papers)]
     return all(re.fullmatch(r"(?:\)|认证|证书|资质)*(?:或者?|/)(?:具有|取得)?", gap) for gap in gaps)
 
 

@@ -29,9 +29,11 @@ from backend.app.bidding.company.papers import NamedPaper, find_papers
 from backend.app.bidding.company.reading_people import find_people_asks
 from backend.app.bidding.company.wording import (
     COUNT,
+    IDLE_OF_CONSORTIUM,
     IDLE_OF_CREDIT,
     IDLE_OF_PEOPLE,
     IDLE_OF_REFERENCES,
+    IDLE_OF_SET_ASIDE,
     compact,
     find_window,
     first_count,
@@ -145,6 +147,10 @@ def _idle_words(asks: tuple[Ask, ...]) -> Iterable[re.Pattern[str]]:
         yield IDLE_OF_CREDIT
     if ReferenceAsk in kinds:
         yield IDLE_OF_REFERENCES
+    if SetAsideAsk in kinds:
+        yield IDLE_OF_SET_ASIDE
+    if kinds == {ConsortiumAsk}:
+        yield IDLE_OF_CONSORTIUM
 
 
 def _find(text: str) -> Iterable[Found]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from backend.app.bidding.company.asks import Credential, PeopleAsk
 from backend.app.bidding.company.levels import Level, Scale, degree_rank, read_level, title_rank
@@ -41,6 +42,33 @@ LICENCES: tuple[tuple[str, str, str], ...] = (
     ("driver", "驾驶证", r"(?:[ABC][123])?(?:机动车)?驾驶证"),
 )
 _LICENCE = re.compile("|".join(f"(?P<{key}>{pattern})" for key, _, pattern in LICENCES))
+_LICENCE_WORDS = [
+    "建造师",
+    "造价",
+    "监理工程师",
+    "安全工程师",
+    "PMP",
+    "项目管理",
+    "系统架构",
+    "系统分析师",
+    "软件设计师",
+    "网络工程师",
+    "CISP",
+    "信息安全专业",
+    "CISSP",
+    "考核合格证",
+    "电工",
+    "消防",
+    "构)筑物消防员",
+    "保安员",
+    "健康",
+    "物业",
+    "注册会计师",
+    "驾驶证",
+]
+_MAY_NAME = re.compile(
+    r"师|证|PMP|CISS?P|项目管理专业人士|注册信息安全专业人员|职称|学历|学位|文化程度|经验|经历|年限|社保|社会保险|养老"
+)
 _LABELS = {key: label for key, label, _ in LICENCES}
 _ROLES = (
     ("项目经理", r"项目经理|项目负责人|项目主管"),
@@ -79,6 +107,8 @@ Span = tuple[int, int]
 
 def find_people_asks(text: str) -> Iterable[tuple[PeopleAsk, Span]]:
     """What a compact text asks of people, sentence by sentence, with the places of the words read."""
+    if not _MAY_NAME.search(text):
+        return
     at = 0
     for match in [*_STOP.finditer(text), None]:
         end = match.start() if match else len(text)
@@ -95,7 +125,7 @@ def _in_sentence(text: str, start: int, end: int) -> Iterable[tuple[PeopleAsk, S
     count = PEOPLE.search(text, start, end)
     if not roles and count is None and all(c.kind != "licence" for c, _ in found):
         return
-    gaps = [text[a[1][1] : b[1][0]] for a, b in zip(found, found[1:], strict=False)]
+    gaps = [text[a[1][1] : b[1][0]] for a, b in pairwise(found)]
     choices = [bool(re.search(r"或|/", gap)) for gap in gaps]
     if any(choices) and not all(choices):
         return  # "A and (B or C)": for a person to read
@@ -124,7 +154,7 @@ def role_of(text: str) -> str:
 
 
 def _credentials(text: str, start: int, end: int) -> Iterable[tuple[Credential, Span]]:
-    for match in _LICENCE.finditer(text, start, end):
+    for match in _licences(text, start, end):
         yield _licence(text, match)
     for match in _TITLE.finditer(text, start, end):
         words = match["title"] or match["title2"] or match["plain"]
@@ -142,6 +172,12 @@ def _credentials(text: str, start: int, end: int) -> Iterable[tuple[Credential, 
                 yield Credential(kind, match[0], least=number), match.span()
 
 
+def _licences(text: str, start: int, end: int) -> Iterable[re.Match[str]]:
+    """A look for the words first: the pattern of all licences is slow."""
+    part = text[start:end]
+    return _LICENCE.finditer(text, start, end) if any(word in part for word in _LICENCE_WORDS) else ()
+
+
 def _licence(text: str, match: re.Match[str]) -> tuple[Credential, Span]:
     key = match.lastgroup or ""
     start, end = match.span()
@@ -155,9 +191,15 @@ def _licence(text: str, match: re.Match[str]) -> tuple[Credential, Span]:
     elif plain and specialty:
         start = plain.start("specialty")
     tail = _TAIL.match(text[end : end + 12])
-    label = "".join(part for part in (specialty, level.text if level else "", _LABELS[key]) if part)
+    label = "".join(
+        part
+        for part in (specialty, f"{level.text}{before['above']}" if level and before else "", _LABELS[key])
+        if part
+    )
     return (
-        Credential("licence", label, key, level, specialty=specialty),
+        Credential(
+            "licence", label, key, level, specialty=specialty, or_higher=bool(before and before["above"])
+        ),
         (start, end + (tail.end() if tail else 0)),
     )
 

@@ -1,8 +1,8 @@
 """Levels of qualifications, certificates, titles and degrees: read and compared within one scale. Pure.
 
 Scales: 一级 > 二级 > 三级 (also 壹级, Ⅰ级, 1级, with 特级 on top), 甲级 > 乙级 > 丙级, titles
-正高级 > 高级 > 中级 > 初级. Maturity models count the other way: CMMI 5 > CMMI 3. Levels of different scales are not comparable: whether
-a 二级 became a 乙级 in a reform is for a person to say.
+正高级 > 高级 > 中级 > 初级. Maturity models count the other way: CMMI 5 > CMMI 3. Levels of different scales
+are not comparable: whether a 二级 became a 乙级 in a reform is for a person to say.
 """
 
 from __future__ import annotations

@@ -82,11 +82,8 @@ class Import:
         """Raises ValidationFailed when a row is wrong: a file is stored whole or not at all."""
         if self.problems:
             errors = [_as_field(problem) for problem in self.problems[:_MOST_PROBLEMS]]
-            first = self.problems[0]
-            raise ValidationFailed(
-                errors=errors,
-                detail=f"{len(self.problems)} 处有误，首个在“{first.sheet}”第 {first.row} 行：{first.message}",
-            )
+            detail = "；".join(f"{error['field']}：{error['message']}" for error in errors[:3])
+            raise ValidationFailed(errors=errors, detail=detail)
 
 
 _MERGED = frozenset({"complete", "declarations"})
@@ -158,7 +155,9 @@ def _of_sheets(sheets: list[Sheet]) -> Import:
         book.problems.append(
             RowProblem("", 0, "", "没有可识别的工作表，请使用模板", "has no sheet that is known")
         )
-    return Import(changes, False, book.sheets, book.ignored, book.problems)
+    order = {sheet.name: at for at, sheet in enumerate(sheets)}
+    problems = sorted(book.problems, key=lambda problem: (order.get(problem.sheet, 0), problem.row))
+    return Import(changes, False, book.sheets, book.ignored, problems)
 
 
 def _basics(book: Workbook) -> Iterable[tuple[str, Any]]:

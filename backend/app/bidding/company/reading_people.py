@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from backend.app.bidding.company.asks import Credential, PeopleAsk
 from backend.app.bidding.company.levels import Level, Scale, degree_rank, read_level, title_rank
-from backend.app.bidding.company.wording import PEOPLE, first_count, whole
+from backend.app.bidding.company.wording import PEOPLE, compact, first_count, whole
 
 # Each a licence of a person: (key, label, pattern). Levels and specialties are read around the match.
 LICENCES: tuple[tuple[str, str, str], ...] = (
@@ -206,7 +206,8 @@ def _licence(text: str, match: re.Match[str]) -> tuple[Credential, Span]:
 
 def held_licence(text: str) -> tuple[str, Level | None, str] | None:
     """(key, level, the words) of a certificate that a profile gives a person; None when we know none."""
-    match = _LICENCE.search(text)
+    words = compact(text)
+    match = _LICENCE.search(words)
     if match is None:
         return None
-    return match.lastgroup or "", read_level(text, Scale.GRADE), text
+    return match.lastgroup or "", read_level(words, Scale.GRADE), words

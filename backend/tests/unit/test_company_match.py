@@ -108,6 +108,27 @@ TO_CHECK = [
     "符合《中华人民共和国政府采购法》第二十二条规定",
 ]
 
+# Each would be a wrong word if the sentence were read carelessly; the company's lists are complete.
+CARELESS = [
+    ("项目经理具有PMP证书，技术负责人具有信息系统项目管理师证书", "met"),
+    ("项目经理具有PMP证书，客服主管具有信息系统项目管理师证书", "to_check"),
+    ("项目经理及技术负责人均须具有PMP证书", "to_check"),
+    ("项目经理具有一级建造师证书（机电工程）且无在建项目", "to_check"),
+    ("近三年具有物业管理业绩至少1个，合同金额500万元", "to_check"),
+    ("近三年具有物业管理业绩至少1个且面积10万平方米以上", "to_check"),
+    ("近三年具有物业管理工程业绩至少1个", "to_check"),
+    ("近三年具有政府物业管理业绩至少1个", "to_check"),
+    ("具有ISO9001认证证书满3年", "to_check"),
+    ("注册资本不低于500万元且为实缴", "to_check"),
+    ("投标人或其母公司具有食品经营许可证", "to_check"),
+    ("不具有食品经营许可证的投标人可以联合投标", "to_check"),
+    ("具有食品经营许可证的投标人优先", "to_check"),
+    ("投标人具有ISO9001认证证书，并提供煤矿安全标志证书复印件", "to_check"),
+    ("本项目专门面向中小企业采购，投标人须为监狱企业", "to_check"),
+    ("提供近三年经审计的财务报告且各年均无亏损", "to_check"),
+    ("投标人须在浙江省注册并设有固定办公场所", "to_check"),
+]
+
 NOTHING_ASKED = [
     "投标文件未按要求密封的，招标人不予受理。",
     "投标报价超过最高限价的，投标无效。",
@@ -166,6 +187,14 @@ def test_what_is_not_certain_is_for_people(text: str) -> None:
     assert found is not None
     assert found.state.value == "to_check", found.reason
     assert len(found.reason) > 10
+
+
+@pytest.mark.parametrize(("text", "expected"), CARELESS)
+def test_a_sentence_is_not_read_carelessly(text: str, expected: str) -> None:
+    found = matched(text, complete=True)
+
+    assert found is not None
+    assert found.state.value == expected, found.reason
 
 
 @pytest.mark.parametrize("text", NOTHING_ASKED)

@@ -40,7 +40,7 @@ from backend.app.bidding.company.match_standing import (
 from backend.app.bidding.company.points import Points, expect
 from backend.app.bidding.company.profile import Profile
 from backend.app.bidding.company.reading import read_requirement
-from backend.app.bidding.company.verdicts import Case, Lack, Opinion, State
+from backend.app.bidding.company.verdicts import Case, Lack, Opinion, State, to_check
 
 HARD, SCORING = "hard_requirements", "scoring_items"
 _LONGEST_KIND = 16  # characters of the words that may name a kind of contract
@@ -107,7 +107,10 @@ def _judge(ask: Ask, reading: Reading, case: Case) -> Opinion:
         case ReferenceAsk():
             return judge_references(ask, _kind_of_contract(reading), case)
         case PeopleAsk():
-            return judge_people(ask, case)
+            opinion = judge_people(ask, case)
+            # A role nobody knows may stand between the credentials: then no one needs to have them all.
+            unsure = opinion.state is State.NOT_MET and len(ask.credentials) > 1 and reading.rest
+            return to_check(opinion.reason, opinion.lack) if unsure else opinion
         case FigureAsk():
             return judge_figure(ask, case)
         case DeclarationAsk():

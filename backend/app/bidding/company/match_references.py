@@ -16,7 +16,8 @@ from backend.app.bidding.company.asks import ReferenceAsk
 from backend.app.bidding.company.profile import Reference
 from backend.app.bidding.company.verdicts import Case, Lack, Opinion, met, months_before, not_met, to_check
 
-_FILLING = re.compile(r"服务|项目|工程|管理|类|运营|采购|建设|业务|外包|的|等")
+# 绿化工程 and 绿化服务 are two trades: only words that tell no trade are dropped.
+_FILLING = re.compile(r"(?:服务)?(?:类)?(?:项目)?(?:的|等)?$")
 _MOST_NAMED = 3
 
 
@@ -72,8 +73,10 @@ def _named(reference: Reference, what: str) -> bool:
     """Whether the kind asked for is one of the owner's own keywords, but for words that say nothing."""
     if not what:
         return False
-    wanted = _FILLING.sub("", what)
-    return any(what == word or (wanted and wanted == _FILLING.sub("", word)) for word in reference.keywords)
+    wanted = _FILLING.sub("", what, count=1)
+    return any(
+        what == word or (wanted and wanted == _FILLING.sub("", word, count=1)) for word in reference.keywords
+    )
 
 
 def judge_references(ask: ReferenceAsk, what: str, case: Case) -> Opinion:

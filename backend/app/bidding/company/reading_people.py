@@ -112,8 +112,18 @@ def find_people_asks(text: str) -> Iterable[tuple[PeopleAsk, Span]]:
     at = 0
     for match in [*_STOP.finditer(text), None]:
         end = match.start() if match else len(text)
-        yield from _in_sentence(text, at, end)
+        yield from _by_role(text, at, end)
         at = match.end() if match else end
+
+
+def _by_role(text: str, start: int, end: int) -> Iterable[tuple[PeopleAsk, Span]]:
+    """A sentence that goes on to another role asks that of another person."""
+    places = sorted(span[0] for _, span in _credentials(text, start, end))
+    if not places:
+        return
+    cuts = [role.start() for role in _ROLE.finditer(text, start, end) if role.start() > places[0]]
+    for a, b in pairwise([start, *cuts, end]):
+        yield from _in_sentence(text, a, b)
 
 
 def _in_sentence(text: str, start: int, end: int) -> Iterable[tuple[PeopleAsk, Span]]:

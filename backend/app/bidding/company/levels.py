@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 _DIGITS = dict(zip("一二三四五", range(1, 6), strict=True)) | dict(
     zip("壹贰叁肆伍", range(1, 6), strict=True)
@@ -79,11 +80,13 @@ _DEGREES = (
 )
 
 
+@lru_cache(maxsize=1024)
 def title_rank(text: str) -> int | None:
     """Professional titles from 初级 (1) to 正高级 (4); None for what is no title."""
     return next((rank for pattern, rank in _TITLES if pattern.search(text)), None)
 
 
+@lru_cache(maxsize=1024)
 def degree_rank(text: str) -> int | None:
     """Education from 高中 (1) to 博士 (5)."""
     return next((rank for pattern, rank in _DEGREES if pattern.search(text)), None)

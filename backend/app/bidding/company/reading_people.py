@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from backend.app.bidding.company.asks import Credential, PeopleAsk
@@ -157,6 +158,7 @@ def _role_name(match: re.Match[str]) -> str:
     return _ROLES[int((match.lastgroup or "r0")[1:])][0]
 
 
+@lru_cache(maxsize=4096)
 def role_of(text: str) -> str:
     """The role that a profile's entry or a sentence names, in one spelling; "" for none we know."""
     match = _ROLE.search(text)
@@ -214,6 +216,7 @@ def _licence(text: str, match: re.Match[str]) -> tuple[Credential, Span]:
     )
 
 
+@lru_cache(maxsize=4096)
 def held_licence(text: str) -> tuple[str, Level | None, str] | None:
     """(key, level, the words) of a certificate that a profile gives a person; None when we know none."""
     words = compact(text)

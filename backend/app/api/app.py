@@ -18,7 +18,18 @@ from backend.app.api.deps import Services
 from backend.app.api.limits import BodyLimit, BodyLimits
 from backend.app.api.middleware import REQUEST_ID, LastResort, RequestContext, SecurityHeaders
 from backend.app.api.openapi import DESCRIPTION
-from backend.app.api.routes import auth, exports, files, gates, health, legacy, pages, results, tasks
+from backend.app.api.routes import (
+    auth,
+    company,
+    exports,
+    files,
+    gates,
+    health,
+    legacy,
+    pages,
+    results,
+    tasks,
+)
 
 VERSION = "1.0.0"
 
@@ -50,7 +61,7 @@ def assemble(services: Services, close: Callable[[], Awaitable[None]]) -> FastAP
     app.state.services = services
     errors.install(app)
     pages.mount_static(app, services.options.pages)
-    for module in (auth, tasks, results, files, exports, gates, legacy, health, pages):
+    for module in (auth, tasks, results, files, exports, company, gates, legacy, health, pages):
         app.include_router(module.router)
     _add_middleware(app, services)
     return app
@@ -66,8 +77,15 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
             CORSMiddleware,
             allow_origins=options.cors_origins,
             allow_credentials=True,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", REQUEST_ID],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                REQUEST_ID,
+            ],
             expose_headers=["ETag", "Location", "Idempotent-Replayed", "Retry-After", REQUEST_ID],
         )
     app.add_middleware(SecurityHeaders)

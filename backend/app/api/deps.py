@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from backend.app.api.waiting import Waiters
 from backend.app.auth.accounts import Accounts
 from backend.app.auth.users import User
 from backend.app.common.errors import Forbidden, NotAuthenticated
+from backend.app.company.sheet_sandbox import SheetReader
 from backend.app.db.engine import AsyncDatabase
 from backend.app.documents.storage import Storage
 from backend.app.tasks.service import TaskService
@@ -46,6 +47,7 @@ class Services:
     waiters: Waiters
     gates: GateBoard
     options: ApiOptions
+    sheets: SheetReader = field(default_factory=SheetReader.alone)
 
 
 @dataclass(frozen=True, slots=True)

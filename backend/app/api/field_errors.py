@@ -34,6 +34,7 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "datetime_from_date_parsing": ("应为 ISO 8601 时间", "must be an ISO 8601 time"),
     "datetime_type": ("应为 ISO 8601 时间", "must be an ISO 8601 time"),
     "timezone_aware": ("时间须带时区", "needs a time zone"),
+    "list_type": ("应为列表", "must be a list"),
     "dict_type": ("应为 JSON 对象", "must be a JSON object"),
     "model_attributes_type": ("应为 JSON 对象", "must be a JSON object"),
     "model_type": ("应为 JSON 对象", "must be a JSON object"),

@@ -17,6 +17,9 @@ _MULTIPART_ROOM = MEGABYTE  # boundaries, part headers and the other fields arou
 _SMALL = 64 * 1024
 _PER_CHARACTER = 9  # bytes: %XX%XX%XX, a Chinese character in a urlencoded form (JSON's \uXXXX takes 6)
 _FILES = re.compile(r"/api/(files|tasks/[a-z]+/file|bidding/analyze/file)/?")
+_COMPANY = re.compile(r"/api/company(?P<sheets>/import)?/?")
+COMPANY_SHEETS = 5 * MEGABYTE  # a workbook of a company's profile
+_COMPANY_PROFILE = 3 * MEGABYTE // 2  # JSON: a profile has at most a megabyte, more of it with \uXXXX
 _TEXTS = re.compile(r"/api/(tasks|tasks/[a-z]+/text|bidding/analyze/text)/?")
 
 
@@ -33,6 +36,10 @@ class BodyLimits:
             return self.max_upload + _MULTIPART_ROOM, self.file_too_large
         if _TEXTS.fullmatch(path):
             return _PER_CHARACTER * self.max_text + _SMALL, self.text_too_long
+        if company := _COMPANY.fullmatch(path):
+            if company["sheets"]:
+                return COMPANY_SHEETS + _MULTIPART_ROOM, lambda: FileTooLarge(limit_mb=5)
+            return _COMPANY_PROFILE, BodyTooLarge
         return _SMALL, BodyTooLarge
 
     def file_too_large(self) -> AppError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from backend.app.api.deps import Services
 from backend.app.api.errors import PROBLEM
 from backend.app.api.schemas import Problem, ReviewIn, TaskCreate
+from backend.app.api.schemas_company import CompanyProfile
 
 _REF = "#/components/schemas/{model}"
 
@@ -75,7 +76,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
         )
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        for model in (Problem, TaskCreate, ReviewIn):
+        for model in (Problem, TaskCreate, ReviewIn, CompanyProfile):
             own = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(own.pop("$defs", {}))
             schemas[model.__name__] = own
@@ -104,6 +105,7 @@ _TAGS = [
     {"name": "tasks", "description": "任务：提交、查询、重试、取消"},
     {"name": "results", "description": "结果：部分结果、复核"},
     {"name": "files", "description": "上传的文件"},
+    {"name": "company", "description": "公司档案：资质、证书、业绩、人员与财务，用于匹配招标要求"},
     {"name": "legacy", "description": "旧接口（已弃用）"},
     {"name": "health", "description": "健康检查"},
 ]

@@ -1,6 +1,7 @@
-"""A task's result as its owner sees it: what the analysis found, with the reader's reviews laid over it.
+"""A task's result as its owner sees it: what the analysis found, with the reader's reviews and his company's
+matches laid over it.
 
-The stored result never changes. Without a review it goes out as it lies there.
+The stored result never changes. Without reviews and company it goes out as it lies there.
 """
 
 from __future__ import annotations
@@ -8,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, TypeVar
 
+from sqlalchemy.engine import Connection
+
 from backend.app.api.deps import Services
+from backend.app.bidding.company.report import with_matches
+from backend.app.bidding.exports.report_view import CHINA
 from backend.app.bidding.reviews import Review, ReviewKey, lay_over
 from backend.app.common.errors import NoResult, TaskNotFound
+from backend.app.company import profiles
+from backend.app.company.profiles import StoredProfile
 from backend.app.tasks import queries, reviews
 from backend.app.tasks.queries import TaskView
 from backend.app.tasks.reviews import ReviewRow
@@ -36,9 +44,11 @@ async def shown(services: Services, user_id: int, task: TaskView) -> str | None:
     stored = await _stored(services, task)
     if stored is None or task.task_type not in REVIEWED or task.file_sha256 is None:
         return stored
-    given = await services.database.row(reviews.of_source, user_id, task.file_sha256)
+    over = await services.database.read(_over, user_id, task.file_sha256)
+    if not over.reviews and not over.company.version:
+        return stored
     # Hundreds of kilobytes to read and write: not on the loop.
-    return await asyncio.to_thread(_laid_over, stored, given) if given else stored
+    return await asyncio.to_thread(_laid_over, stored, over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +82,8 @@ async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str
     kept = await services.database.read(queries.partial, task_id)
     if kept is None:
         return {"complete": False, "missing": [{"part": "全文"}]}
-    given: list[ReviewRow] = []
-    if task.file_sha256 is not None:
-        given = await services.database.row(reviews.of_source, user_id, task.file_sha256)
-    body = await asyncio.to_thread(_laid_over, kept.body_json, given)
+    over = await services.database.read(_over, user_id, task.file_sha256 or "")
+    body = await asyncio.to_thread(_laid_over, kept.body_json, over)
     so_far: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
     return {"complete": False, **so_far}
 
@@ -86,7 +94,21 @@ async def _stored(services: Services, task: TaskView) -> str | None:
     return task.result_json
 
 
-def _laid_over(stored: str, given: list[ReviewRow]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """What is laid over one result. `today`: certificates expire."""
+
+    reviews: list[ReviewRow]
+    company: StoredProfile
+    today: date
+
+
+def _over(conn: Connection, user_id: int, source_sha256: str) -> _Over:
+    today = datetime.now(CHINA).date()
+    return _Over(reviews.of_source(conn, user_id, source_sha256), profiles.find(conn, user_id), today)
+
+
+def _laid_over(stored: str, over: _Over) -> str:
     result: dict[str, JSON] = json.loads(stored)
     lay_over(
         result,
@@ -94,7 +116,10 @@ def _laid_over(stored: str, given: list[ReviewRow]) -> str:
             ReviewKey(row.tab, row.excerpt_hash, row.occurrence): Review(
                 row.state, row.note, row.by, row.updated_at
             )
-            for row in given
+            for row in over.reviews
         },
     )
+    if over.company.version:
+        company = over.company
+        result = with_matches(result, company.body, today=over.today, version=company.version)
     return json.dumps(result, ensure_ascii=False, separators=(",", ":"))

@@ -28,7 +28,8 @@ AppError
 │   ├── UsernameTaken           409 username_taken
 │   ├── NoResult                409 no_result
 │   ├── NoDates                 409 no_dates
-│   └── IdempotencyConflict     409 idempotency_conflict
+│   ├── IdempotencyConflict     409 idempotency_conflict
+│   └── StaleProfile            412 stale_profile
 ├── QuotaExceeded               429 quota_exceeded
 ├── DocumentError               the file or text itself; fails the task at once
 │   ├── EmptyDocument           422 empty_document
@@ -282,6 +283,14 @@ class IdempotencyConflict(Conflict):
         "This Idempotency-Key was already used for a request with other content.",
     )
     code = "idempotency_conflict"
+
+
+class StaleProfile(Conflict):
+    message, message_en = (
+        "公司档案已被修改，请刷新后再保存",
+        "The company profile was changed meanwhile; reload it and save again.",
+    )
+    code, status_code = "stale_profile", 412
 
 
 class QuotaExceeded(AppError):

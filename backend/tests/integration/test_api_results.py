@@ -162,3 +162,27 @@ async def test_what_is_found_so_far_can_be_read_while_the_task_runs(api: Api) ->
     worker.complete(task, result(), stored.sha256)
     whole = (await person.http.get(path)).json()
     assert (whole["complete"], whole["missing"], whole["summary"]) == (True, [], "摘要")
+
+
+async def test_a_company_profile_is_matched_when_the_result_is_read(api: Api) -> None:
+    """The stored result stays as it is: a profile that changes tomorrow is matched tomorrow."""
+    person = await api.person("zhangsan")
+    shown = result()
+    wanted = item("h-30", "投标人须具有有效的ISO9001质量管理体系认证证书。", 30)
+    shown["tabs"][0]["items"].append(wanted)
+    task_id = await completed(api, person, shown=shown)
+    before = await person.http.get(f"/api/tasks/{task_id}")
+    assert "company" not in before.json()["result"]
+
+    certificate = {"name": "ISO9001质量管理体系认证", "valid_until": "2099-12-31"}
+    put = await person.http.put("/api/company", json={"name": "某某公司", "certificates": [certificate]})
+    assert put.status_code == 200, put.text
+    after = await person.http.get(f"/api/tasks/{task_id}", headers={"If-None-Match": before.headers["etag"]})
+
+    assert after.status_code == 200
+    found = after.json()["result"]
+    matches = {one["id"]: one.get("match", {}).get("state") for one in found["tabs"][0]["items"]}
+    assert matches["h-30"] == "met"
+    assert found["company"]["counts"]["met"] == 1
+    await person.http.delete("/api/company")
+    assert (await person.task(task_id))["result"] == before.json()["result"]

@@ -1,0 +1,147 @@
+"""A document cut into what is compared: sentences, and table rows that read as one.
+
+The key of a unit is what must be equal for it to count as unchanged: its letters after NFKC and one spelling
+for punctuation, without white space and without the number in front, so that new layout, other widths of
+punctuation and renumbered clauses change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from backend.app.bidding.findings import Span
+from backend.app.bidding.grounding import normalise
+from backend.app.bidding.rules.passages import Passage, split_passages
+from backend.app.documents.canonical import Document
+from backend.app.documents.headings import is_contents_line
+
+_HAN = "一二三四五六七八九十百零"
+# Read from the folded text, where 、 is "," and （ is "(". "1.5米" is a value and no number of a clause.
+_NUMBER = re.compile(
+    rf"^(?P<mark>[★☆▲△※*#◆●]*)(?:第[{_HAN}\d]{{1,4}}(?:章|部分|卷|篇|册|节|条)|[{_HAN}]{{1,3}}[,.]"
+    rf"|\((?:[{_HAN}]{{1,3}}|\d{{1,2}}|[a-z])\)|\d{{1,2}}(?:\.\d{{1,3}}){{2,4}}[,.)]?|\d{{1,2}}[,.)](?=\D)"
+    r"|\d{1,2}\.\d{1,3}[,.)]?(?=[^\d%‰.,:)米元万亿倍年月日天小时分秒吨升度个台套人件寸级mkgtl/~*x-]))"
+    r"|^[.\-~,]+"
+)
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_EDGE = 3  # lines of a page that may be its running head or foot
+_RUNNING_SHARE = 0.3  # of the pages
+_LONGEST_HEAD = 60
+_SERIAL = re.compile(r"^\d{1,3}(?=\D)")  # the first cell of a row
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """text[start:end], trimmed. `passage`: which passage it belongs to; `row`: a table row read as one."""
+
+    start: int
+    end: int
+    key: str
+    passage: int
+    is_heading: bool = False
+    row: bool = False
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+
+class _Fold(dict[int, str]):
+    """`grounding.normalise` without the offsets, a character at a time: fast, as most repeat."""
+
+    def __missing__(self, code: int) -> str:
+        made = self[code] = normalise(chr(code))[0]
+        return made
+
+
+_FOLD = _Fold()
+
+
+def fold(text: str) -> str:
+    """The letters that count."""
+    return text.translate(_FOLD)
+
+
+def key_of(text: str, *, row: bool = False, opens: bool = True) -> str:
+    """The folded text; without its number where a passage `opens` with it."""
+    folded = fold(text)
+    if not opens:
+        return folded
+    bare = _NUMBER.sub(lambda found: found["mark"] or "", folded, count=1)
+    return _SERIAL.sub("", bare) if row and bare == folded and _SERIAL.match(fold(text.split("\t")[0]) + "#") else bare
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document as it is compared. `document` has blanks for running heads; offsets are those of the source."""
+
+    document: Document
+    units: list[Unit]
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+    @classmethod
+    def of(cls, source: Document) -> Reading:
+        """Running heads, page numbers and lines of a table of contents are no units."""
+        document = without_running_heads(source)
+        return cls(document, [u for passage in split_passages(document) for u in _units(document, passage)])
+
+
+def without_running_heads(document: Document) -> Document:
+    """The same document with blanks for the lines that repeat at the edges of its pages, numbers apart."""
+    edges = [edge for page in document.pages for edge in _edge_lines(document.text, page.start, page.end)]
+    often = Counter(name for name, _, _ in edges)
+    least = max(3, round(_RUNNING_SHARE * len(document.pages)))
+    text = document.text
+    for name, start, end in edges:
+        if often[name] >= least:
+            text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    return replace(document, text=text)
+
+
+def _edge_lines(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """(words without digits, start, end) of the lines at the top and the bottom of a page."""
+    lines = [found.span() for found in _LINE.finditer(text, start, end)]
+    for low, high in dict.fromkeys([*lines[:_EDGE], *lines[-_EDGE:]]):
+        if high - low <= _LONGEST_HEAD:
+            yield re.sub(r"\d", "", fold(text[low:high])), low, high
+
+
+def _units(document: Document, passage: Passage) -> Iterator[Unit]:
+    whole = document.text[passage.start : passage.end]
+    if is_contents_line(whole):
+        return
+    if passage.cell is not None and "\t" in whole:
+        yield from _unit(document, passage, 0, len(passage.compact), row=True)
+        return
+    for start, end in passage.sentences():
+        yield from _unit(document, passage, start, end)
+
+
+def _unit(document: Document, passage: Passage, start: int, end: int, *, row: bool = False) -> Iterator[Unit]:
+    span = passage.span(start, end)
+    first = passage.cell is None or row or passage.cell.col == 0
+    key = key_of(document.text[span.start : span.end], row=row, opens=start == 0 and first)
+    if key.strip(".,;:-"):
+        yield Unit(span.start, span.end, key, passage.index, passage.is_heading, row)
+
+
+def pieces(document: Document, unit: Unit, cuts: list[int]) -> list[Unit]:
+    """The unit cut at these places of its key (0 < place < length, ascending)."""
+    letters, offsets = normalise(document.text[unit.start : unit.end])
+    lead = len(letters) - len(unit.key) if letters.endswith(unit.key) else 0
+    mark = not letters.endswith(unit.key)
+    if mark:  # a mark before the number was kept: "★3.1 …"; such a unit stays whole
+        return [unit]
+    edges = [0, *cuts, len(unit.key)]
+    found = []
+    for low, high in zip(edges, edges[1:], strict=False):
+        start = unit.start if low == 0 else unit.start + offsets[lead + low]
+        end = unit.start + offsets[lead + high - 1] + 1
+        found.append(replace(unit, start=start, end=end, key=unit.key[low:high]))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_FACT_TITLES = {
+FACT_TITLES = {
     "project_name": "项目名称",
     "project_number": "项目编号",
     "purchaser": "采购人",
@@ -62,7 +62,7 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     yield "| 项目 | 内容 | 原文 | 页 |"
     yield "|---|---|---|---|"
     for name, fact in facts.items():
-        title = _FACT_TITLES.get(name, name)
+        title = FACT_TITLES.get(name, name)
         if fact is None:
             yield f"| {title} | 文件未写明 | | |"
             continue

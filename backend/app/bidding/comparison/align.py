@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
@@ -54,7 +55,7 @@ def match_equal(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, 
 def between(pairs: Sequence[tuple[int, int]], gap: Gap) -> list[Gap]:
     """What lies between consecutive pairs inside the gap; gaps that are empty on both sides are left out."""
     edges = [(gap.a0 - 1, gap.b0 - 1), *pairs, (gap.a1, gap.b1)]
-    gaps = [Gap(a0 + 1, a1, b0 + 1, b1) for (a0, b0), (a1, b1) in zip(edges, edges[1:], strict=False)]
+    gaps = [Gap(a0 + 1, a1, b0 + 1, b1) for (a0, b0), (a1, b1) in pairwise(edges)]
     return [one for one in gaps if one.a0 < one.a1 or one.b0 < one.b1]
 
 
@@ -143,6 +144,6 @@ def _likeness(one: str, other: str) -> float:
 
 
 def _same_label(one: str, other: str) -> bool:
-    """"投标有效期:90天" and "投标有效期:自开标起120日" are two values of one thing."""
+    """ "投标有效期:90天" and "投标有效期:自开标起120日" are two values of one thing."""
     label, colon, _ = one.partition(":")
     return bool(colon) and 2 <= len(label) <= 20 and other.startswith(f"{label}:")

@@ -9,7 +9,10 @@ from backend.app.bidding.comparison.revision import Aligned
 from backend.app.bidding.comparison.units import Unit
 
 # Read from folded text: full-width colons are ":" there.
-_TITLE = re.compile(r"更正公告|变更公告|澄清公告|延期公告|补遗|补充(?:通知|文件|公告|说明)|澄清(?:文件|函|通知|答疑|说明)|答疑(?:文件|纪要|函|回复|澄清)|修改通知|更正通知|变更通知|(?:澄清|更正|变更)(?:事项|内容)")  # fmt: skip
+_TITLE = re.compile(
+    r"(?:更正|变更|澄清|延期|补充)公告|补遗|补充(?:通知|文件|说明)|澄清(?:文件|函|通知|答疑|说明)|答疑(?:文件|纪要|函|回复|澄清)"
+    r"|(?:修改|更正|变更)通知|(?:澄清|更正|变更)(?:事项|内容)"
+)
 _CUE = re.compile(
     r"(?:修改|更正|变更|调整|更改|修订)(?:为|前|后|如下)|现(?:修改|更正|变更|调整|改)为|(?:延期|顺延|推迟)(?:至|到)|(?:^|[.;])答(?:复)?:"
     r"|删除|取消.{0,20}要求|补充以下|其(?:他|它|余)内容不变"

@@ -61,8 +61,8 @@ def compare_versions(aligned: Aligned) -> list[Change]:
     changed = [pair for pair in changed if not is_punctuation(*pair)]
     changes = [_changed(aligned, one, other) for one, other in changed]
     changes += [run.change(aligned) for run in moved if run.letters(aligned) >= _LEAST_MOVED]
-    changes += [Change(ChangeType.REMOVED, span, None) for span in _sections(aligned.base, removed, aligned.before)]
-    changes += [Change(ChangeType.ADDED, None, span) for span in _sections(aligned.new, added, aligned.after)]
+    changes += [Change(ChangeType.REMOVED, span, None) for span in _sections(removed, aligned.before)]
+    changes += [Change(ChangeType.ADDED, None, span) for span in _sections(added, aligned.after)]
     return sorted(changes, key=lambda change: change.order)
 
 
@@ -129,7 +129,7 @@ def _reworded_elsewhere(removed: list[Unit], added: list[Unit]) -> list[tuple[Un
     return found
 
 
-def _sections(document: Document, units: Sequence[Unit], whole: Sequence[Unit]) -> Iterator[Span]:
+def _sections(units: Sequence[Unit], whole: Sequence[Unit]) -> Iterator[Span]:
     """Spans of what went or came: a sentence run of one passage, or a section with its heading."""
     following = {unit.start: whole[at + 1].start for at, unit in enumerate(whole[:-1])}
     run: list[Unit] = []

@@ -22,8 +22,8 @@ from backend.app.bidding.comparison.wording import (
     QUESTION,
     QUOTED,
     REST,
-    Statement,
     TO,
+    Statement,
 )
 from backend.app.bidding.findings import Span
 from backend.app.bidding.rules.passages import Passage, split_passages
@@ -37,9 +37,7 @@ _REFERENCE = 60
 def read_statements(document: Document) -> list[Statement]:
     """Every statement of the notice, in order; each sentence belongs to one at the most."""
     found, taken = table_statements(document)
-    passages = [
-        p for p in split_passages(document) if not any(s.start <= p.start < s.end for s in taken)
-    ]
+    passages = [p for p in split_passages(document) if not any(s.start <= p.start < s.end for s in taken)]
     found += _Reader(document, passages).read()
     return sorted(found, key=lambda one: one.place)
 
@@ -74,7 +72,7 @@ class _Reader:
             self.topic = passage.compact
 
     def _pair(self, passage: Passage) -> list[Statement] | None:
-        """"更正前：…" and "更正后：…", each in passages of its own."""
+        """ "更正前：…" and "更正后：…", each in passages of its own."""
         head = BEFORE_HEAD.match(passage.compact)
         if head is None:
             return None
@@ -156,7 +154,12 @@ class _Reader:
 
 
 def _opens_topic(text: str) -> bool:
-    return bool(re.match(r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十\d]{1,3}[条项处]|[（(][一二三四五六七八九十]{1,2}[）)]|\d{1,2}[、.．](?!\d))", text))
+    return bool(
+        re.match(
+            r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十\d]{1,3}[条项处]|[（(][一二三四五六七八九十]{1,2}[）)]|\d{1,2}[、.．](?!\d))",
+            text,
+        )
+    )
 
 
 def _inline(

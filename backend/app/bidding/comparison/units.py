@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from backend.app.bidding.findings import Span
 from backend.app.bidding.grounding import normalise
@@ -71,12 +72,16 @@ def key_of(text: str, *, row: bool = False, opens: bool = True) -> str:
     if not opens:
         return folded
     bare = _NUMBER.sub(lambda found: found["mark"] or "", folded, count=1)
-    return _SERIAL.sub("", bare) if row and bare == folded and _SERIAL.match(fold(text.split("\t")[0]) + "#") else bare
+    return (
+        _SERIAL.sub("", bare)
+        if row and bare == folded and _SERIAL.match(fold(text.split("\t")[0]) + "#")
+        else bare
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document as it is compared. `document` has blanks for running heads; offsets are those of the source."""
+    """A document as it is compared: with blanks for running heads, so that every offset is the source's."""
 
     document: Document
     units: list[Unit]
@@ -140,7 +145,7 @@ def pieces(document: Document, unit: Unit, cuts: list[int]) -> list[Unit]:
         return [unit]
     edges = [0, *cuts, len(unit.key)]
     found = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         start = unit.start if low == 0 else unit.start + offsets[lead + low]
         end = unit.start + offsets[lead + high - 1] + 1
         found.append(replace(unit, start=start, end=end, key=unit.key[low:high]))

@@ -1,4 +1,4 @@
-"""The words by which notices say what changes. Read from `Passage.compact`: no white space, （ ： ； full width."""
+"""The words by which notices say what changes, for `Passage.compact`: no white space, （ ： ； full width."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Statement:
 
 _VERB = r"(?:修改|更正|变更|调整|更改|修订|更换|替换|改)"
 _SHIFT = r"(?:延期|顺延|推迟|延长|提前|延后|推后|增加|减少|降低|提高|上调|下调|缩短)"
-_OPEN, _CLOSE = "[“\"「『]", "[”\"」』]"
+_OPEN, _CLOSE = '[“"「『]', '[”"」』]'
 _QUOTE = r"[^“”\"「」『』]{1,800}"
 
 QUOTED = re.compile(
@@ -65,9 +65,14 @@ AFTER_HEAD = re.compile(
 )
 _ASK = r"(?:问题|疑问|提问|问|质疑|疑义)"
 QUESTION = re.compile(rf"{_ITEM}(?:投标人|供应商)?{_ASK}(?:内容)?{_ITEM}：")
-ANSWER = re.compile(rf"{_ITEM}(?:招标人|采购人|代理机构)?(?:答复|回复|回答|解答|澄清|答)(?:内容|意见)?{_ITEM}：")
+ANSWER = re.compile(
+    rf"{_ITEM}(?:招标人|采购人|代理机构)?(?:答复|回复|回答|解答|澄清|答)(?:内容|意见)?{_ITEM}："
+)
 INLINE_ANSWER = re.compile(
     rf"{_ITEM}{_ASK}(?:内容)?{_ITEM}：.{{2,600}}?(?P<answer>(?:答复|回复|回答|解答|答)(?:内容|意见)?：)"
 )
-REST = re.compile(r".{0,20}(?:其(?:他|它|余)(?:的)?(?:内容|条款|事项)?.{0,8}不变|特此(?:公告|通知|澄清|更正|说明)|更正日期|联系(?:人|方式)|凡对本次)")  # fmt: skip
+REST = re.compile(
+    r".{0,20}(?:其(?:他|它|余)(?:的)?(?:内容|条款|事项)?.{0,8}不变|特此(?:公告|通知|澄清|更正|说明)|更正日期|联系(?:人|方式)"
+    r"|凡对本次)"
+)
 CUE = re.compile(rf"{_VERB}(?:为|如下)|{_SHIFT}至|删除|取消|为准|澄清如下|说明如下|更正如下")

@@ -18,7 +18,7 @@ from backend.app.api.deps import Services
 from backend.app.api.limits import BodyLimit, BodyLimits
 from backend.app.api.middleware import REQUEST_ID, LastResort, RequestContext, SecurityHeaders
 from backend.app.api.openapi import DESCRIPTION
-from backend.app.api.routes import auth, files, gates, health, legacy, pages, tasks
+from backend.app.api.routes import auth, comparison, files, gates, health, legacy, pages, tasks
 
 VERSION = "1.0.0"
 
@@ -50,7 +50,7 @@ def assemble(services: Services, close: Callable[[], Awaitable[None]]) -> FastAP
     app.state.services = services
     errors.install(app)
     pages.mount_static(app, services.options.pages)
-    for module in (auth, tasks, files, gates, legacy, health, pages):
+    for module in (auth, tasks, comparison, files, gates, legacy, health, pages):
         app.include_router(module.router)
     _add_middleware(app, services)
     return app

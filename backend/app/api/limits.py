@@ -16,7 +16,7 @@ MEGABYTE = 1024 * 1024
 _MULTIPART_ROOM = MEGABYTE  # boundaries, part headers and the other fields around a file
 _SMALL = 64 * 1024
 _PER_CHARACTER = 9  # bytes: %XX%XX%XX, a Chinese character in a urlencoded form (JSON's \uXXXX takes 6)
-_FILES = re.compile(r"/api/(files|tasks/[a-z]+/file|bidding/analyze/file)/?")
+_FILES = re.compile(r"/api/(files|tasks/[a-z]+/file|tasks/\d+/compare|bidding/analyze/file)/?")
 _TEXTS = re.compile(r"/api/(tasks|tasks/[a-z]+/text|bidding/analyze/text)/?")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -159,25 +158,37 @@ def calendar_of_versions(
     found = calendar_of_facts(facts)
     told = {moment.date for one in found for moment in (one.before, one.after) if moment}
     old, new = _dates(before), _dates(after)
-    for milestone in sorted({*old, *new}):
-        was, now = old[milestone], new[milestone]
-        gone = [was[d] for d in sorted(was) if d not in now and _touched(was[d].source, changes, old=True)]
-        come = [now[d] for d in sorted(now) if d not in was and _touched(now[d].source, changes, old=False)]
-        gone = [moment for moment in gone if moment.date not in told]
-        come = [moment for moment in come if moment.date not in told]
-        for at in range(max(len(gone), len(come))):
-            one = gone[at] if at < len(gone) else None
-            other = come[at] if at < len(come) else None
-            found.append(DateChange(milestone, one, other))
+    for change in changes:
+        if change.type is ChangeType.MOVED:
+            continue
+        was, now = _within(old, change.before), _within(new, change.after)
+        for milestone in dict.fromkeys([*was, *now]):
+            one, other = was.get(milestone), now.get(milestone)
+            dates = {moment.date for moment in (one, other) if moment}
+            differ = len(dates) == 2 or one is None or other is None
+            if differ and not dates <= told:
+                found.append(DateChange(milestone, one, other))
     return found
 
 
-def _dates(findings: Sequence[Finding]) -> dict[str, dict[str, Moment]]:
-    found: dict[str, dict[str, Moment]] = defaultdict(dict)
-    for one in findings:
-        if one.tab is Tab.BID_TIMELINE and one.date is not None and one.milestone is not None:
-            found[one.milestone].setdefault(one.date, Moment(one.date, one.date_text or one.date, one.span))
-    return found
+_Dates = Sequence[tuple[str, Moment]]
+
+
+def _within(dates: _Dates, place: Span | None) -> dict[str, Moment]:
+    """By milestone, the dates that stand in this place."""
+    return {
+        milestone: moment
+        for milestone, moment in dates
+        if place is not None and moment.source.start < place.end and place.start < moment.source.end
+    }
+
+
+def _dates(findings: Sequence[Finding]) -> _Dates:
+    return [
+        (one.milestone, Moment(one.date, one.date_text or one.date, one.span))
+        for one in findings
+        if one.tab is Tab.BID_TIMELINE and one.date is not None and one.milestone is not None
+    ]
 
 
 def _moment(fact: Fact | None) -> Moment | None:

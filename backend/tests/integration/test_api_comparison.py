@@ -154,6 +154,12 @@ class Worked:
         self.parts = build_worker(Settings(_env_file=None, database_url=url, data_dir=folder))
         self._write(queue.register_worker, WorkerIdentity("w", "host", "boot", 1, 1))
 
+    async def __aenter__(self) -> Worked:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.parts.close()
+
     async def run(self, *types: str) -> None:
         async def write(verb: Any, *args: Any, **kwargs: Any) -> Any:
             return await asyncio.to_thread(self._write, verb, *args, **kwargs)
@@ -173,12 +179,11 @@ class Worked:
 async def test_a_notice_is_compared_with_the_analysed_tender(api: Api, tmp_path: Path) -> None:
     """From the two calls to the result, through the handlers that a worker has."""
     person = await api.person("zhangsan")
-    worker = Worked(api, tmp_path / "data")
     base = int((await person.text_task(TENDER))["id"])
-    await worker.run("bidding_analysis")
-
-    made = (await _compare(person, base)).json()["id"]
-    await worker.run("bidding_comparison")
+    async with Worked(api, tmp_path / "data") as worker:
+        await worker.run("bidding_analysis")
+        made = (await _compare(person, base)).json()["id"]
+        await worker.run("bidding_comparison")
 
     task = await person.task(made)
     assert task["status"] == "completed", task["error"]
@@ -209,10 +214,10 @@ async def test_a_notice_is_compared_with_the_analysed_tender(api: Api, tmp_path:
 
 async def test_a_base_whose_text_is_gone_fails_with_its_reason(sqlite_api: Api, tmp_path: Path) -> None:
     person = await sqlite_api.person("zhangsan")
-    worker = Worked(sqlite_api, tmp_path / "data")
     made = (await _compare(person, await _analysed(sqlite_api, person))).json()["id"]
 
-    await worker.run("bidding_comparison")
+    async with Worked(sqlite_api, tmp_path / "data") as worker:
+        await worker.run("bidding_comparison")
 
     task = await person.task(made)
     assert (task["status"], task["error_code"]) == ("failed", BaseDocumentGone.code)

@@ -16,10 +16,11 @@ from itertools import pairwise
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
 
+from backend.app.bidding.comparison.units import Unit
+
 _MOST_CELLS = 64_000_000  # bits of the matrix of one exact comparison: 8 MB
 _MOST_PAIRS = 20_000  # similarities that are computed in one gap
 LEAST_SIMILAR = 60.0  # of 100: two units that say the same thing in other words
-_LEAST_LABELLED = 30.0  # rows with the same label
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ def _exactly(a: list[int], b: list[int], gap: Gap) -> list[tuple[int, int]]:
     ]
 
 
-def pair_similar(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """Of two short runs, the pairs of similar keys in order that together are most alike."""
+def pair_similar(before: Sequence[Unit], after: Sequence[Unit]) -> list[tuple[int, int]]:
+    """Of two short runs, the pairs of similar units in order that together are most alike."""
     n, m = len(before), len(after)
     if not n or not m or n * m > _MOST_PAIRS:
         return []
@@ -135,15 +136,11 @@ def pair_similar(before: Sequence[str], after: Sequence[str]) -> list[tuple[int,
     return found
 
 
-def _likeness(one: str, other: str) -> float:
-    """How much is gained by pairing them; 0 where they are two different things."""
-    score = fuzz.ratio(one, other, score_cutoff=_LEAST_LABELLED)
-    if score < LEAST_SIMILAR and not _same_label(one, other):
-        return 0.0
-    return score * min(len(one), len(other))
+def _likeness(one: Unit, other: Unit) -> float:
+    """How much is gained by pairing them; 0 where they are two different things.
 
-
-def _same_label(one: str, other: str) -> bool:
-    """ "投标有效期:90天" and "投标有效期:自开标起120日" are two values of one thing."""
-    label, colon, _ = one.partition(":")
-    return bool(colon) and 2 <= len(label) <= 20 and other.startswith(f"{label}:")
+    "投标有效期：90天" and "投标有效期：自开标起一百二十日" are two values of one thing: the label decides.
+    """
+    named = bool(one.label) and one.label == other.label
+    score = fuzz.ratio(one.key, other.key, score_cutoff=0.0 if named else LEAST_SIMILAR)
+    return (score + named) * min(len(one.key), len(other.key))

@@ -7,7 +7,6 @@ either: where only the cuts differed, nothing is left.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,6 +14,7 @@ from itertools import accumulate
 from rapidfuzz.distance import Indel
 
 from backend.app.bidding.comparison.align import Gap, between, match_equal, pair_similar
+from backend.app.bidding.comparison.noise import is_reprint, is_shuffled
 from backend.app.bidding.comparison.units import Unit, key_of, pieces
 from backend.app.documents.canonical import Document
 
@@ -36,32 +36,25 @@ def differ(base: Document, new: Document, before: list[Unit], after: list[Unit])
     """The differences of two runs of units that stand in the same place."""
     if not before or not after:
         return Differences(before, after, [])
-    if _same_cells(base, new, before, after):
+    reprinted = is_reprint(base, new)
+    if reprinted and is_shuffled(before, after):
         return Differences([], [], [])
     one, other = _recut(base, new, before, after)
     pairs = match_equal([unit.key for unit in one], [unit.key for unit in other])
     found = Differences([], [], [])
-    reprinted = bool(base.pages) != bool(new.pages)
     for gap in between(pairs, Gap(0, len(one), 0, len(other))):
         _sort_out(one[gap.a0 : gap.a1], other[gap.b0 : gap.b1], found, reprinted=reprinted)
     return found
 
 
 def _sort_out(before: list[Unit], after: list[Unit], found: Differences, *, reprinted: bool) -> None:
-    if reprinted and Counter("".join(u.key for u in before)) == Counter("".join(u.key for u in after)):
+    if reprinted and is_shuffled(before, after):
         return
-    pairs = pair_similar([unit.key for unit in before], [unit.key for unit in after])
+    pairs = pair_similar(before, after)
     found.changed.extend((before[i], after[j]) for i, j in pairs)
     old, new = {i for i, _ in pairs}, {j for _, j in pairs}
     found.removed.extend(unit for i, unit in enumerate(before) if i not in old)
     found.added.extend(unit for j, unit in enumerate(after) if j not in new)
-
-
-def _same_cells(base: Document, new: Document, before: list[Unit], after: list[Unit]) -> bool:
-    """Whether a Word table and its print hold the same words, read in another order of cells and lines."""
-    if bool(base.pages) == bool(new.pages) or not all(unit.row for unit in (*before, *after)):
-        return False
-    return Counter("".join(u.key for u in before)) == Counter("".join(u.key for u in after))
 
 
 def _recut(

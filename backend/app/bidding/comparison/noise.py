@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from backend.app.bidding.comparison.units import Unit, fold
+from backend.app.documents.canonical import Document
 
 _MARKS = re.compile(r"(?<!\d)[.,;:\"'\-_?!()<>\[\]]+|[.,;:\"'\-_?!()<>\[\]]+(?!\d)")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _SCRAP = 12  # letters
 
 
@@ -22,8 +24,18 @@ def is_punctuation(one: Unit, other: Unit) -> bool:
     return _MARKS.sub("", one.key) == _MARKS.sub("", other.key)
 
 
-def is_shuffled(one: Unit, other: Unit) -> bool:
-    return _letters(one.key) == _letters(other.key)
+def is_reprint(base: Document, new: Document) -> bool:
+    """Whether one of them has pages and the other has none."""
+    return bool(base.pages) != bool(new.pages)
+
+
+def is_shuffled(before: Sequence[Unit], after: Sequence[Unit]) -> bool:
+    """Whether both hold the same letters, read in another order: the cells of rows, or the digits of a
+    number. In running text the order of words is their meaning: 甲方向乙方 is not 乙方向甲方."""
+    one, other = "".join(unit.key for unit in before), "".join(unit.key for unit in after)
+    if _letters(one) != _letters(other):
+        return False
+    return all(unit.row for unit in (*before, *after)) or _HAN.findall(one) == _HAN.findall(other)
 
 
 def without_scraps(units: Sequence[Unit], other_text: str) -> list[Unit]:

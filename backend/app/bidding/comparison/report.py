@@ -11,6 +11,7 @@ from backend.app.bidding.amounts import yuan
 from backend.app.bidding.comparison.changes import Change, ChangeType, Kind
 from backend.app.bidding.comparison.facts import DateChange, FactChange, Moment
 from backend.app.bidding.comparison.impact import Impact
+from backend.app.bidding.comparison.noise import is_reprint
 from backend.app.bidding.comparison.notice_period import RULE, TITLE, PeriodHint
 from backend.app.bidding.comparison.segments import Segment
 from backend.app.bidding.findings import FACTS, Fact, Span
@@ -109,6 +110,9 @@ def _counts(found: Compared) -> dict[str, int]:
 
 def _gaps(found: Compared, shown: int) -> list[dict[str, str]]:
     gaps = []
+    if found.kind is Kind.REVISION and is_reprint(found.base, found.new):
+        reason = "两份文件格式不同（一份有固定页面），表格与换行的读取差异可能被列为变化，重复出现的短语的增删可能未列出"
+        gaps.append({"part": "layout", "reason": reason})
     if shown < len(found.changes):
         reason = f"差异共 {len(found.changes)} 处，只列出较重要的 {shown} 处；请确认两份文件属于同一项目"
         gaps.append({"part": "changes", "reason": reason})

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from backend.app.bidding.comparison.align import Gap, between, match_equal
 from backend.app.bidding.comparison.changes import Change, ChangeType
 from backend.app.bidding.comparison.gaps import differ
-from backend.app.bidding.comparison.noise import is_punctuation, is_shuffled, without_scraps
+from backend.app.bidding.comparison.noise import is_punctuation, is_reprint, is_shuffled, without_scraps
 from backend.app.bidding.comparison.segments import differences
 from backend.app.bidding.comparison.units import Reading, Unit
 from backend.app.bidding.findings import Span
@@ -53,10 +53,10 @@ def compare_versions(aligned: Aligned) -> list[Change]:
         removed += found.removed
         added += found.added
         changed += found.changed
-    if bool(aligned.base.pages) != bool(aligned.new.pages):  # a Word file and its print
+    if is_reprint(aligned.base, aligned.new):
         removed = without_scraps(removed, aligned.new.text)
         added = without_scraps(added, aligned.base.text)
-        changed = [pair for pair in changed if not is_shuffled(*pair)]
+        changed = [pair for pair in changed if not is_shuffled(pair[:1], pair[1:])]
     changed += _reworded_elsewhere(removed, added)
     changed = [pair for pair in changed if not is_punctuation(*pair)]
     changes = [_changed(aligned, one, other) for one, other in changed]

@@ -16,7 +16,7 @@ from itertools import pairwise
 from backend.app.bidding.findings import Span
 from backend.app.bidding.grounding import normalise
 from backend.app.bidding.rules.passages import Passage, split_passages
-from backend.app.documents.canonical import Document
+from backend.app.documents.canonical import BlockKind, Document
 from backend.app.documents.headings import is_contents_line
 
 _HAN = "一二三四五六七八九十百零"
@@ -31,6 +31,7 @@ _LINE = re.compile(r"[^\n]*\S[^\n]*")
 _EDGE = 3  # lines of a page that may be its running head or foot
 _RUNNING_SHARE = 0.3  # of the pages
 _LONGEST_HEAD = 60
+_SHORTEST_LABEL, _LONGEST_LABEL = 2, 20
 _SERIAL = re.compile(r"^\d{1,3}(?=\D)")  # the first cell of a row
 
 
@@ -44,6 +45,7 @@ class Unit:
     passage: int
     is_heading: bool = False
     row: bool = False
+    label: str = ""  # folded: what names a value, before its colon or in the first cell of its row
 
     @property
     def span(self) -> Span:
@@ -119,7 +121,7 @@ def _edge_lines(text: str, start: int, end: int) -> Iterator[tuple[str, int, int
 
 def _units(document: Document, passage: Passage) -> Iterator[Unit]:
     whole = document.text[passage.start : passage.end]
-    if is_contents_line(whole):
+    if passage.cell is None and is_contents_line(whole):
         return
     if passage.cell is not None and "\t" in whole:
         yield from _unit(document, passage, 0, len(passage.compact), row=True)
@@ -133,7 +135,18 @@ def _unit(document: Document, passage: Passage, start: int, end: int, *, row: bo
     first = passage.cell is None or row or passage.cell.col == 0
     key = key_of(document.text[span.start : span.end], row=row, opens=start == 0 and first)
     if key.strip(".,;:-"):
-        yield Unit(span.start, span.end, key, passage.index, passage.is_heading, row)
+        block = document.block_at(span.start)
+        is_heading = passage.is_heading or (block is not None and block.kind is BlockKind.HEADING)
+        label = _label(document.text[span.start : span.end], row=row)
+        yield Unit(span.start, span.end, key, passage.index, is_heading, row, label)
+
+
+def _label(words: str, *, row: bool) -> str:
+    cells = [fold(cell) for cell in words.split("\t")] if row else [fold(words).partition(":")[0]]
+    named = [cell for cell in cells[:-1] or cells if not cell.replace(".", "").isdigit()]
+    found = key_of(named[0]) if named else ""
+    is_name = len(found) < len(fold(words)) and _SHORTEST_LABEL <= len(found) <= _LONGEST_LABEL
+    return found if is_name else ""
 
 
 def pieces(document: Document, unit: Unit, cuts: list[int]) -> list[Unit]:

@@ -66,12 +66,10 @@ def test_a_changed_date_is_one_change_with_whole_numbers_as_segments() -> None:
     (change,) = changes_of(base, new)
 
     words = [
-        (
-            s.op,
-            base.text[s.before.start : s.before.end] if s.before else new.text[s.after.start : s.after.end],
-        )
-        for s in change.segments
-        if s.op != "equal" and (s.before or s.after)
+        (segment.op, document.text[span.start : span.end])
+        for segment in change.segments
+        for document, span in ((base, segment.before), (new, segment.after))
+        if segment.op != "equal" and span is not None
     ]
     assert change.type is ChangeType.CHANGED
     assert words == [("delete", "10"), ("insert", "24")]
@@ -92,13 +90,9 @@ def test_segments_cover_both_sides_without_a_hole() -> None:
 def test_a_removed_clause_and_an_added_one_are_two_things() -> None:
     gone, came = "2.2 投标人近三年内无重大违法记录。", "2.2 供应商应在本市设有常驻服务机构并配备车辆。"
 
-    assert told(lines(TENDER), lines(TENDER.replace(gone, came))) == [
-        ("removed", gone, None),
-        ("added", None, came),
-    ] or told(lines(TENDER), lines(TENDER.replace(gone, came))) == [
-        ("added", None, came),
-        ("removed", gone, None),
-    ]
+    found = told(lines(TENDER), lines(TENDER.replace(gone, came)))
+
+    assert sorted(found, key=str) == [("added", None, came), ("removed", gone, None)]
 
 
 def test_swapped_clauses_are_moved_and_not_told_twice() -> None:
@@ -150,6 +144,14 @@ def test_a_wrapped_print_of_the_same_text_has_no_changes() -> None:
     assert told(lines(TENDER), new) == []
 
 
+def test_parties_that_change_places_in_a_print_are_a_change() -> None:
+    """Letters in another order are a matter of layout in tables only."""
+    words = "3.3 违约金由甲方支付给乙方，并于十日内付清。"
+    new = lines(words.replace("甲方支付给乙方", "乙方支付给甲方"), pages=True)
+
+    assert [kind for kind, _, _ in told(lines(words), new)] == ["changed"]
+
+
 def test_a_new_section_is_one_change_with_its_heading() -> None:
     parts = [("第四章 样品", True), ("投标人须递交样品两套。", False), ("样品于公示后退还。", False)]
     base = _titled([(line, line.startswith("第")) for line in TENDER.strip().split("\n")])
@@ -176,7 +178,7 @@ def test_many_pages_against_many_take_seconds_and_little_memory() -> None:
     assert time.process_time() - started < 10
 
 
-_LETTERS = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后"
+_LETTERS = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工"
 
 
 @st.composite

@@ -36,8 +36,8 @@ _WORDED = ("exact", "normalized", "fuzzy")
 
 def _place_in_base(base: Base, new: Document, said: Statement) -> tuple[Span | None, str | None, str | None]:
     """Where the old words stand, how they were found, and what there is to say about it."""
-    clause = base.clause(said.reference)
-    named = [fact for name in facts_named(said.reference) if (fact := base.facts.get(name)) is not None]
+    clause = base.clause(said.about)
+    named = [fact for name in facts_named(said.about) if (fact := base.facts.get(name)) is not None]
     if said.before is None:
         if said.type is ChangeType.ADDED:
             return None, None, None

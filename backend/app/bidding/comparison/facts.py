@@ -103,7 +103,7 @@ def facts_of_notice(base: Facts, new: Document, statements: Sequence[Statement])
         if said.after is None or said.type is ChangeType.REMOVED:
             continue
         old = "" if said.before is None else new.text[said.before.start : said.before.end]
-        words = f"{said.reference}{old}{new.text[said.after.start : said.after.end][:40]}"
+        words = f"{said.about}{old}{new.text[said.after.start : said.after.end][:40]}"
         for name in facts_named(words):
             fact = _asked_for(name, new, said.after) or _inside(read.get(name), said.after)
             if fact is not None and (said.type is not ChangeType.CLARIFIED or base.get(name) is not None):

@@ -81,7 +81,7 @@ def _severity(change: Change, texts: tuple[str, str], touched: Sequence[Item], n
         return "high"
     if _CONDITION.search(old) or _CONDITION.search(new):
         return "high" if change.type is not ChangeType.CLARIFIED else "medium"
-    if touched or named or change.type is ChangeType.CLARIFIED:
+    if touched or named or change.note is not None or change.type is ChangeType.CLARIFIED:
         return "medium"
     return "medium" if _BINDING.search(f"{old}{new}") else "low"
 

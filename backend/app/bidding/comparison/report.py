@@ -111,7 +111,8 @@ def _counts(found: Compared) -> dict[str, int]:
 def _gaps(found: Compared, shown: int) -> list[dict[str, str]]:
     gaps = []
     if found.kind is Kind.REVISION and is_reprint(found.base, found.new):
-        reason = "两份文件格式不同（一份有固定页面），表格与换行的读取差异可能被列为变化，重复出现的短语的增删可能未列出"
+        reason = "两份文件格式不同（一份有固定页面）：表格与换行的读取差异可能被列为变化，"
+        reason += "他处也有的短语的增删可能未列出"
         gaps.append({"part": "layout", "reason": reason})
     if shown < len(found.changes):
         reason = f"差异共 {len(found.changes)} 处，只列出较重要的 {shown} 处；请确认两份文件属于同一项目"

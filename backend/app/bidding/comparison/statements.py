@@ -86,7 +86,9 @@ class _Reader:
         place = Span(passage.start, self.passages[end - 1].end)
         label = head.groupdict().get("label") or ""
         self.at = end
-        return [_typed(self.document, Statement(ChangeType.CHANGED, old, new, f"{self.topic}{label}", place))]
+        return [
+            _typed(self.document, Statement(ChangeType.CHANGED, old, new, label, place, topic=self.topic))
+        ]
 
     def _question(self, passage: Passage) -> list[Statement] | None:
         """A question and its answer; what the answer replaces is a statement of its own."""
@@ -175,15 +177,15 @@ def _inline(
         groups = found.groupdict()
         old = _group(document, passage, found, "before")
         new = _group(document, passage, found, "after")
-        reference = f"{topic}{groups.get('ref') or ''}{groups.get('ref2') or ''}"
+        reference = f"{groups.get('ref') or ''}{groups.get('ref2') or ''}"
         if kind is ChangeType.ADDED and new is None:
             continue
-        made = Statement(kind, old, new, reference, passage.span(found.start(), found.end()))
+        made = Statement(kind, old, new, reference, passage.span(found.start(), found.end()), topic=topic)
         yield _typed(document, made)
     if at == begin and cued and CUE.search(text, begin) and not REST.match(text) and not passage.is_heading:
         whole = trimmed(document, passage.span(begin, len(text)))
         if whole is not None and not text.endswith("："):
-            yield Statement(ChangeType.CLARIFIED, None, whole, f"{topic}{text}"[:200], whole)
+            yield Statement(ChangeType.CLARIFIED, None, whole, text[:200], whole, topic=topic)
 
 
 def _matches(text: str, begin: int) -> list[tuple[re.Match[str], ChangeType]]:

@@ -14,7 +14,8 @@ class Statement:
     """One thing that a notice says. All spans are places in the notice.
 
     `before`, `after`: the old and the new words. `reference`: the words that name the place in the base.
-    `place`: the whole statement. `asked`: the question that is answered.
+    `topic`: the heading that it stands under. `place`: the whole statement. `asked`: the question that is
+    answered.
     """
 
     type: ChangeType
@@ -23,6 +24,12 @@ class Statement:
     reference: str
     place: Span
     asked: Span | None = None
+    topic: str = ""
+
+    @property
+    def about(self) -> str:
+        """All words that may name the place in the base."""
+        return f"{self.topic}{self.reference}"
 
 
 _VERB = r"(?:修改|更正|变更|调整|更改|修订|更换|替换|改)"

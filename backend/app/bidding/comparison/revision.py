@@ -61,8 +61,8 @@ def compare_versions(aligned: Aligned) -> list[Change]:
     changed = [pair for pair in changed if not is_punctuation(*pair)]
     changes = [_changed(aligned, one, other) for one, other in changed]
     changes += [run.change(aligned) for run in moved if run.letters(aligned) >= _LEAST_MOVED]
-    changes += [Change(ChangeType.REMOVED, span, None) for span in _sections(removed, aligned.before)]
-    changes += [Change(ChangeType.ADDED, None, span) for span in _sections(added, aligned.after)]
+    changes += [Change(ChangeType.REMOVED, span, None) for span in _sections(aligned.base, removed)]
+    changes += [Change(ChangeType.ADDED, None, span) for span in _sections(aligned.new, added)]
     return sorted(changes, key=lambda change: change.order)
 
 
@@ -129,12 +129,11 @@ def _reworded_elsewhere(removed: list[Unit], added: list[Unit]) -> list[tuple[Un
     return found
 
 
-def _sections(units: Sequence[Unit], whole: Sequence[Unit]) -> Iterator[Span]:
+def _sections(document: Document, units: Sequence[Unit]) -> Iterator[Span]:
     """Spans of what went or came: a sentence run of one passage, or a section with its heading."""
-    following = {unit.start: whole[at + 1].start for at, unit in enumerate(whole[:-1])}
     run: list[Unit] = []
     for unit in sorted(units, key=lambda one: one.start):
-        if run and not _goes_on(run, unit, following):
+        if run and not _goes_on(document, run, unit):
             yield Span(run[0].start, run[-1].end)
             run = []
         run.append(unit)
@@ -142,10 +141,10 @@ def _sections(units: Sequence[Unit], whole: Sequence[Unit]) -> Iterator[Span]:
         yield Span(run[0].start, run[-1].end)
 
 
-def _goes_on(run: list[Unit], unit: Unit, following: dict[int, int]) -> bool:
+def _goes_on(document: Document, run: list[Unit], unit: Unit) -> bool:
     first, last = run[0], run[-1]
-    if unit.passage != last.passage and following.get(last.start) != unit.start:
+    if document.text[last.end : unit.start].strip():  # something between them stayed
         return False
     if unit.passage == last.passage:
-        return following.get(last.start, unit.start) == unit.start
+        return True
     return first.is_heading and not unit.is_heading and unit.end - first.start <= _LONGEST_SECTION

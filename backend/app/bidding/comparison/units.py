@@ -27,12 +27,14 @@ _NUMBER = re.compile(
     r"|\d{1,2}\.\d{1,3}[,.)]?(?=[^\d%‰.,:)米元万亿倍年月日天小时分秒吨升度个台套人件寸级mkgtl/~*x-]))"
     r"|^[.\-~,]+"
 )
+# A number that a blank sets apart is one, whatever follows: "1.9 天：指日历天数。"
+_APART = re.compile(r"(?P<mark>[★☆▲△※#◆●]?)\d{1,3}(?:[.．]\d{1,3}){1,4}[ \u3000]+(?=\S)")
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 _EDGE = 3  # lines of a page that may be its running head or foot
 _RUNNING_SHARE = 0.3  # of the pages
 _LONGEST_HEAD = 60
 _SHORTEST_LABEL, _LONGEST_LABEL = 2, 20
-_SERIAL = re.compile(r"^\d{1,3}(?=\D)")  # the first cell of a row
+_SERIAL = re.compile(r"\d{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,17 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
-def key_of(text: str, *, row: bool = False, opens: bool = True) -> str:
-    """The folded text; without its number where a passage `opens` with it."""
+def key_of(text: str, *, opens: bool = True, serial: bool = False) -> str:
+    """The folded text; without its number where a passage `opens` with it. `serial`: it is a row whose first
+    cell only counts the rows."""
     folded = fold(text)
+    if serial:
+        return _SERIAL.sub("", folded, count=1)
     if not opens:
         return folded
-    bare = _NUMBER.sub(lambda found: found["mark"] or "", folded, count=1)
-    return (
-        _SERIAL.sub("", bare)
-        if row and bare == folded and _SERIAL.match(fold(text.split("\t")[0]) + "#")
-        else bare
-    )
+    if apart := _APART.match(text):
+        return f"{apart['mark']}{fold(text[apart.end() :])}"
+    return _NUMBER.sub(lambda found: found["mark"] or "", folded, count=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ class Reading:
     def of(cls, source: Document) -> Reading:
         """Running heads, page numbers and lines of a table of contents are no units."""
         document = without_running_heads(source)
-        return cls(document, [u for passage in split_passages(document) for u in _units(document, passage)])
+        serial = _counted_rows(document)
+        passages = split_passages(document)
+        return cls(document, [unit for one in passages for unit in _units(document, one, serial)])
 
 
 def without_running_heads(document: Document) -> Document:
@@ -119,21 +123,41 @@ def _edge_lines(text: str, start: int, end: int) -> Iterator[tuple[str, int, int
             yield re.sub(r"\d", "", fold(text[low:high])), low, high
 
 
-def _units(document: Document, passage: Passage) -> Iterator[Unit]:
+def _counted_rows(document: Document) -> set[tuple[int, int]]:
+    """(table, row) of the rows whose first cell counts: 1 above 2. A lone number is a value."""
+    found: set[tuple[int, int]] = set()
+    before: tuple[int, tuple[int, int]] | None = None
+    for rows in document.tables():
+        before = None
+        for first in (row[0] for row in rows):
+            words = fold(document.text[first.start : first.end])
+            if first.cell is None or first.cell.col != 0 or not _SERIAL.fullmatch(words):
+                continue
+            place = (first.cell.table, first.cell.row)
+            if before is not None and int(words) == before[0] + 1:
+                found |= {before[1], place}
+            before = (int(words), place)
+    return found
+
+
+def _units(document: Document, passage: Passage, serial: set[tuple[int, int]]) -> Iterator[Unit]:
     whole = document.text[passage.start : passage.end]
     if passage.cell is None and is_contents_line(whole):
         return
     if passage.cell is not None and "\t" in whole:
-        yield from _unit(document, passage, 0, len(passage.compact), row=True)
+        counted = (passage.cell.table, passage.cell.row) in serial
+        yield from _unit(document, passage, 0, len(passage.compact), row=True, serial=counted)
         return
     for start, end in passage.sentences():
         yield from _unit(document, passage, start, end)
 
 
-def _unit(document: Document, passage: Passage, start: int, end: int, *, row: bool = False) -> Iterator[Unit]:
+def _unit(
+    document: Document, passage: Passage, start: int, end: int, *, row: bool = False, serial: bool = False
+) -> Iterator[Unit]:
     span = passage.span(start, end)
     first = passage.cell is None or row or passage.cell.col == 0
-    key = key_of(document.text[span.start : span.end], row=row, opens=start == 0 and first)
+    key = key_of(document.text[span.start : span.end], opens=start == 0 and first, serial=serial)
     if key.strip(".,;:-"):
         block = document.block_at(span.start)
         is_heading = passage.is_heading or (block is not None and block.kind is BlockKind.HEADING)

@@ -28,7 +28,10 @@ from backend.app.tasks.queue.events import EVENTS_CHANNEL
 from backend.app.tasks.service import Limits, TaskService, TaskType
 
 # The kinds of tasks that are submitted and run here; each later one is a line.
-TASK_TYPES = {kind.name: kind for kind in (TaskType("bidding_analysis"),)}
+TASK_TYPES = {
+    kind.name: kind
+    for kind in (TaskType("bidding_analysis"), TaskType("bidding_comparison", base="bidding_analysis"))
+}
 
 # One API process serves people who wait for seconds: 20 ms are nothing to them.
 _API_POLL_S = 0.02

@@ -15,6 +15,7 @@ from backend.app.db.engine import Database
 from backend.app.documents.sandbox import ParsePool, SandboxLimits
 from backend.app.documents.storage import storage_from_url
 from backend.app.handlers.bidding import BiddingHandler
+from backend.app.handlers.comparison import ComparisonHandler, reader, stored_base
 from backend.app.settings import Settings, load_settings
 from backend.app.tasks.runner import Handler
 
@@ -64,12 +65,12 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         database.dispose()
 
     storage = storage_from_url(settings.storage_url, settings.data_dir)
-    bidding = BiddingHandler(
-        storage, ParsePool(settings.parse_processes), SandboxLimits(), models.for_purpose("bidding")
-    )
+    pool, limits = ParsePool(settings.parse_processes), SandboxLimits()
+    bidding = BiddingHandler(storage, pool, limits, models.for_purpose("bidding"))
+    comparison = ComparisonHandler(reader(storage, pool, limits), stored_base(database, storage))
     return WorkerParts(
         database=database,
-        handlers={"bidding_analysis": bidding},
+        handlers={"bidding_analysis": bidding, "bidding_comparison": comparison},
         lock_folder=settings.data_dir / "workers",
         close=close,
         concurrency=settings.worker_concurrency,

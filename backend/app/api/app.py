@@ -21,6 +21,7 @@ from backend.app.api.openapi import DESCRIPTION
 from backend.app.api.routes import (
     auth,
     company,
+    comparison,
     exports,
     files,
     gates,
@@ -61,7 +62,7 @@ def assemble(services: Services, close: Callable[[], Awaitable[None]]) -> FastAP
     app.state.services = services
     errors.install(app)
     pages.mount_static(app, services.options.pages)
-    for module in (auth, tasks, results, files, exports, company, gates, legacy, health, pages):
+    for module in (auth, tasks, comparison, results, files, exports, company, gates, legacy, health, pages):
         app.include_router(module.router)
     _add_middleware(app, services)
     return app

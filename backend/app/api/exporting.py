@@ -13,13 +13,18 @@ from pathlib import PurePath
 from typing import Literal
 
 from backend.app.api.results import TaskResult
-from backend.app.bidding.exports import BIDDING_EXPORTS, Export, Origin, ReportView
+from backend.app.bidding.exports import BIDDING_EXPORTS, COMPARISON_EXPORTS, Export, Origin, ReportView
 from backend.app.bidding.exports.report_view import CHINA
 from backend.app.common.errors import ExportTooLarge, ValidationFailed
 from backend.app.common.text import clean_filename
 
 FormatName = Literal["docx", "xlsx", "md", "ics", "json"]
-OFFERED: Mapping[str, Mapping[str, Export]] = {"bidding_analysis": BIDDING_EXPORTS}
+OFFERED: Mapping[str, Mapping[str, Export]] = {
+    "bidding_analysis": BIDDING_EXPORTS,
+    "bidding_comparison": COMPARISON_EXPORTS,
+}
+# What a file is called after the document's name.
+_KINDS = {"bidding_analysis": "分析报告", "bidding_comparison": "变更比对"}
 
 # Raised when a format changes its look: a client's copy of before is then old.
 LAYOUT_VERSION = "1"
@@ -80,7 +85,9 @@ async def export(found: TaskResult, wish: Wish) -> ExportedFile:
     view = ReportView.of(found.result, origin, only_confirmed=wish.only_confirmed)
     content = await asyncio.get_running_loop().run_in_executor(_MAKERS, made.render, view)
     mark = "（仅已确认）" if wish.only_confirmed else ""
-    name = clean_filename(f"{PurePath(filename).stem[:150]}-分析报告{mark}.{made.suffix}")
+    name = clean_filename(
+        f"{PurePath(filename).stem[:150]}-{_KINDS[found.task.task_type]}{mark}.{made.suffix}"
+    )
     return ExportedFile(content, made.media_type, name)
 
 

@@ -13,7 +13,7 @@ from backend.app.api.deps import CurrentUser, IdempotencyKey, Parts, Services
 from backend.app.api.forms import Form, FormLimits, Upload, read_form, read_json
 from backend.app.api.schemas import TaskCreate, TaskOptions
 from backend.app.auth.users import User
-from backend.app.common.errors import ParseLimitExceeded
+from backend.app.common.errors import ParseLimitExceeded, ValidationFailed
 from backend.app.documents.sniff import FileType, sniff
 from backend.app.tasks.service import NewFile, NewText, Order
 
@@ -64,9 +64,23 @@ async def _new_file(posted: PostedForm, services: Parts) -> NewFile:
 UploadedFile = Annotated[NewFile, Depends(_new_file)]
 
 
+async def _new_document(posted: PostedForm, services: Parts) -> NewFile | NewText:
+    """A file or a text, whichever came. Raises what `_new_file` raises, and ValidationFailed for both."""
+    if "text" not in posted.form.fields:
+        return await _new_file(posted, services)
+    if posted.form.file is not None:
+        raise ValidationFailed.of("text", "文件与文本只能提交一种", "must not come together with a file")
+    return NewText(posted.form.require_text())
+
+
+PostedDocument = Annotated[NewFile | NewText, Depends(_new_document)]
+
+
 async def _posted_json(request: Request, user: CurrentUser, key: IdempotencyKey = None) -> Order:
     body = await read_json(request, TaskCreate)
-    return Order(user.id, body.task_type, body.source(), body.options(), key)
+    return Order(
+        user.id, body.task_type, body.source(), body.options(), key, base_task_id=body.payload.base_task_id
+    )
 
 
 PostedOrder = Annotated[Order, Depends(_posted_json)]

@@ -63,6 +63,14 @@ def file_form(*, options: bool = True) -> dict[str, Any]:
     return _form(("multipart/form-data",), {"file": file, **(_TASK_OPTIONS if options else {})}, "file")
 
 
+def document_form() -> dict[str, Any]:
+    """A file or a text; a urlencoded form has the text only."""
+    file, text = file_form()["requestBody"]["content"], text_form()["requestBody"]["content"]
+    both = {name: [part[name]["schema"] for part in (file, text) if name in part] for name in text}
+    content = {name: {"schema": {"oneOf": found}} for name, found in both.items()}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
     return {"requestBody": {"required": True, "content": content}}

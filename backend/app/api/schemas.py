@@ -244,19 +244,28 @@ class FileOut(BaseModel):
         return cls(file_id=file.id, filename=file.filename, size=file.size, sha256=file.sha256)
 
 
+BaseTaskId = Annotated[
+    Annotated[Id, Field(strict=True)] | None,
+    Field(description="仅用于 bidding_comparison：与哪个已完成的标书分析任务比对"),
+]
+
+
 class TextPayload(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: str
+    base_task_id: BaseTaskId = None
 
 
 class FilePayload(BaseModel):
     model_config = ConfigDict(extra="forbid")
     file_id: Annotated[Id, Field(strict=True)]
+    base_task_id: BaseTaskId = None
 
 
 class TaskPayload(BaseModel):
     model_config = ConfigDict(extra="forbid")
     source_task_id: Annotated[Id, Field(strict=True)]
+    base_task_id: BaseTaskId = None
 
 
 def _payload_kind(value: object) -> str | None:

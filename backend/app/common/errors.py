@@ -25,6 +25,8 @@ AppError
 ├── Conflict                    409 conflict
 │   ├── NotCancellable          409 not_cancellable
 │   ├── NotRetryable            409 not_retryable
+│   ├── BaseNotAnalysed         409 base_not_analysed
+│   ├── BaseDocumentGone        409 base_document_gone
 │   ├── UsernameTaken           409 username_taken
 │   ├── NoResult                409 no_result
 │   ├── NoDates                 409 no_dates
@@ -254,6 +256,22 @@ class NotRetryable(Conflict):
         "Only failed or cancelled tasks can be retried.",
     )
     code = "not_retryable"
+
+
+class BaseNotAnalysed(Conflict):
+    message, message_en = (
+        "只能与已完成的标书分析任务比对，请等待其完成",
+        "Only a completed tender analysis can be compared with; wait for it to finish.",
+    )
+    code = "base_not_analysed"
+
+
+class BaseDocumentGone(Conflict):
+    message, message_en = (
+        "原标书的文本已被清理，请重新分析原标书后再比对",
+        "The text of the original tender was removed; analyse it again, then compare.",
+    )
+    code = "base_document_gone"
 
 
 class UsernameTaken(Conflict):

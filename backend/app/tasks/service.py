@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
 from backend.app.common.errors import (
+    BaseNotAnalysed,
     EmptyDocument,
     FileNotFound,
     NotCancellable,
@@ -25,12 +26,12 @@ from backend.app.common.errors import (
 from backend.app.common.logging import get_logger
 from backend.app.common.text import clean_text
 from backend.app.db.engine import AsyncDatabase, database_now
-from backend.app.db.models import FILES, USERS
+from backend.app.db.models import FILES, TASKS, USERS
 from backend.app.documents.storage import Storage
 from backend.app.tasks import idempotency, queries, queue
 from backend.app.tasks.idempotency import Call
 from backend.app.tasks.queries import FileView, TaskView
-from backend.app.tasks.task import JSON, NewTask
+from backend.app.tasks.task import JSON, NewTask, Status
 
 log = get_logger(__name__)
 
@@ -45,6 +46,7 @@ class TaskType:
     name: str
     takes_text: bool = True
     takes_config: bool = False
+    base: str | None = None  # the kind of a completed task that it is measured against
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Order:
     source: Source
     options: Options = Options()
     idempotency_key: str | None = None
+    base_task_id: int | None = None  # for kinds that have a base
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +142,12 @@ class TaskService:
 
     async def submit(self, order: Order) -> Created:
         """Queue a task. Raises ValidationFailed, EmptyDocument, TextTooLong, FileNotFound, TaskNotFound,
-        QuotaExceeded, IdempotencyConflict."""
-        self._check(order)
+        BaseNotAnalysed, QuotaExceeded, IdempotencyConflict."""
+        kind = self._check(order)
         source = order.source
         if isinstance(source, NewText):
             source = await self._store(source.text)
-        created = await self._db.write(_submit, order, source, self._limits.max_active_tasks)
+        created = await self._db.write(_submit, order, source, kind.base, self._limits.max_active_tasks)
         log.info(
             "task_submitted",
             task_id=created.task.id,
@@ -170,7 +173,14 @@ class TaskService:
         log.info("task_retried", task_id=task_id, user_id=user_id)
         return task
 
-    def _check(self, order: Order) -> None:
+    async def check_base(self, user_id: int, task_id: int, task_type: str) -> None:
+        """Whether the task can be the base of one of that type: asked before a body is read.
+
+        Raises TaskNotFound, BaseNotAnalysed.
+        """
+        await self._db.row(_base, user_id, task_id, self._types[task_type].base)
+
+    def _check(self, order: Order) -> TaskType:
         kind = self._types.get(order.task_type)
         if kind is None:
             known = "、".join(sorted(self._types))
@@ -179,6 +189,18 @@ class TaskService:
             raise ValidationFailed.of("payload.text", "这类任务需要文件", "this kind of task needs a file")
         if order.options.config and not kind.takes_config:
             raise ValidationFailed.of("config", "这类任务没有可配置项", "this kind of task has no options")
+        if kind.base is None and order.base_task_id is not None:
+            raise ValidationFailed.of(
+                "payload.base_task_id", "这类任务没有比对对象", "this kind of task has no base"
+            )
+        if kind.base is not None and order.base_task_id is None:
+            raise ValidationFailed.of(
+                "payload.base_task_id",
+                "请指明与哪个任务比对（或使用 POST /api/tasks/{id}/compare）",
+                "is required: the task to compare with (or use POST /api/tasks/{id}/compare)",
+                type="missing",
+            )
+        return kind
 
     async def _store(self, text: str) -> NewFile:
         """Texts are kept like files: up to megabytes have no place in the hot row."""
@@ -191,7 +213,9 @@ class TaskService:
         return NewFile(stored.sha256, stored.size, TEXT_FILE_NAME, "text/plain", is_text=True)
 
 
-def _submit(conn: Connection, order: Order, source: NewFile | KeptFile | SameAs, quota: int) -> Created:
+def _submit(
+    conn: Connection, order: Order, source: NewFile | KeptFile | SameAs, base_type: str | None, quota: int
+) -> Created:
     _lock_user(conn, order.user_id)
     now = database_now(conn)
     call = Call(order.user_id, order.idempotency_key, "task", _content(order, source))
@@ -202,6 +226,8 @@ def _submit(conn: Connection, order: Order, source: NewFile | KeptFile | SameAs,
         raise ValidationFailed.of("run_at", "最多一年以后", "must be within a year")
     _check_quota(conn, order.user_id, quota)
     task = _new_task(conn, order, source, now)
+    if order.base_task_id is not None:
+        task = _with_base(task, _base(conn, order.user_id, order.base_task_id, base_type))
     (task_id,) = queue.submit(conn, [task], now=now)
     idempotency.remember(conn, call, task_id, now=now)
     return Created(_seen(conn, order.user_id, task_id), replayed=False)
@@ -239,7 +265,8 @@ def _content(order: Order, source: NewFile | KeptFile | SameAs) -> JSON:
             about = {"source_task_id": source.task_id}
     options = order.options
     run_at = None if options.run_at is None else options.run_at.isoformat()
-    return [order.task_type, about, options.max_retries, options.priority, run_at, options.config]
+    content = [order.task_type, about, options.max_retries, options.priority, run_at, options.config]
+    return content if order.base_task_id is None else [*content, order.base_task_id]
 
 
 def _new_task(conn: Connection, order: Order, source: NewFile | KeptFile | SameAs, now: datetime) -> NewTask:
@@ -263,6 +290,22 @@ def _new_task(conn: Connection, order: Order, source: NewFile | KeptFile | SameA
         file_sha256=file.sha256,
         parent_id=parent_id,
     )
+
+
+def _base(conn: Connection, user_id: int, task_id: int, base_type: str | None) -> TaskView:
+    """The completed task that a new one is measured against. Raises TaskNotFound, BaseNotAnalysed."""
+    # Held until the new row names it as its parent: a purge at this moment waits, or has been.
+    held = select(TASKS.c.id).where(TASKS.c.id == task_id, TASKS.c.user_id == user_id)
+    conn.execute(held.with_for_update(read=True, key_share=True))
+    base = _seen(conn, user_id, task_id)
+    if base.task_type != base_type or base.status != Status.COMPLETED or base.document_sha256 is None:
+        raise BaseNotAnalysed
+    return base
+
+
+def _with_base(task: NewTask, base: TaskView) -> NewTask:
+    told = {"base_task_id": base.id, "base_filename": base.meta.get("filename")}
+    return replace(task, payload={**task.payload, **told}, meta={**task.meta, **told}, parent_id=base.id)
 
 
 def _file_of(

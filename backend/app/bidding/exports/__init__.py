@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from backend.app.bidding.exports.report_view import Origin, ReportView
 
-__all__ = ["BIDDING_EXPORTS", "Export", "Origin", "ReportView"]
+__all__ = ["BIDDING_EXPORTS", "COMPARISON_EXPORTS", "Export", "Origin", "ReportView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,21 @@ def _ics(view: ReportView) -> bytes:
     return render_ics(view)
 
 
+def _comparison(view: ReportView) -> bytes:
+    from backend.app.bidding.comparison.markdown import markdown
+
+    return markdown(view.result).encode("utf-8", "replace")
+
+
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 BIDDING_EXPORTS: Mapping[str, Export] = {
     "docx": Export("docx", f"{_OFFICE}.wordprocessingml.document", _docx),
     "xlsx": Export("xlsx", f"{_OFFICE}.spreadsheetml.sheet", _xlsx),
     "md": Export("md", "text/markdown; charset=utf-8", _markdown),
     "ics": Export("ics", "text/calendar; charset=utf-8", _ics),
+    "json": Export("json", "application/json", _json),
+}
+COMPARISON_EXPORTS: Mapping[str, Export] = {
+    "md": Export("md", "text/markdown; charset=utf-8", _comparison),
     "json": Export("json", "application/json", _json),
 }

@@ -4,45 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
 
-from backend.app.bidding.findings import ComplianceCheck, Fact, Regime, Span, Verdict
-from backend.app.bidding.rules import statutes
-from backend.app.bidding.rules.compliance import Case, number_of
-from backend.app.bidding.rules.compliance_text import check_compliance
+from backend.app.bidding.findings import Regime, Span, Verdict
+from backend.app.bidding.rules.compliance import Case, check_compliance, table
+from backend.app.bidding.rules.compliance.case import number_of
+from backend.app.bidding.rules.holidays import weekdays, working_days
 from backend.app.bidding.rules.lots import find_lots
 from backend.app.bidding.rules.regime import Procedure, Purchase, Setting, read_setting
-from backend.app.bidding.rules.tabs import find_items, read
-from backend.tests.unit.bidding_text import lines, table
-
-OPEN = Setting(Regime.GOVERNMENT, "", (), Procedure.OPEN_TENDER, Purchase.SERVICES)
-
-
-def fact(value: Any) -> Fact:
-    return Fact(value, str(value), Span(0, 1))
-
-
-def check(
-    rule: str, facts: dict[str, Any], *, setting: Setting = OPEN, text: str = "第一章 招标公告"
-) -> ComplianceCheck | None:
-    document = lines(text)
-    reading = read(document)
-    case = Case(
-        setting,
-        {name: fact(value) for name, value in facts.items()},
-        reading.passages,
-        reading.scores,
-        find_items(document, reading),
-    )
-    return next((c for c in check_compliance(case) if c.rule == rule), None)
-
-
-def verdict(rule: str, facts: dict[str, Any], **kwargs: Any) -> Verdict | None:
-    result = check(rule, facts, **kwargs)
-    return result.verdict if result else None
-
+from backend.app.bidding.rules.tabs import read
+from backend.tests.unit.bidding_case import (
+    CONSULTATION,
+    ENTERPRISE,
+    MANDATORY,
+    NEGOTIATION,
+    OPEN,
+    check,
+    checks,
+    fact,
+    verdict,
+)
+from backend.tests.unit.bidding_text import lines, table as rows_of
 
 PERIOD = {"document_sale_start": "2031-03-01", "bid_deadline": "2031-03-21T09:30"}
 
@@ -154,7 +137,7 @@ def test_the_price_weight_depends_on_what_is_bought(
 def scores(points: list[str]) -> Case:
     rows = [["序号", "评审因素", "评分标准", "分值"]]
     rows += [[str(n), f"因素{n}", "按优劣评审打分", p] for n, p in enumerate(points, 1)]
-    document = table(rows, above="第四章 评标办法\n评分标准")
+    document = rows_of(rows, above="第四章 评标办法\n评分标准")
     reading = read(document)
     return Case(OPEN, {}, reading.passages, reading.scores, ())
 

@@ -31,9 +31,7 @@ _MUST = (
     r"(?:指定|限定|必须(?:采用|使用|选用|为)|须(?:采用|使用|选用|为)|应(?:采用|使用|选用|为)|仅限"
     r"|只(?:能|接受)(?:采用|使用)?)"
 )
-_NAMED = re.compile(
-    rf"品牌(?:要求)?[：为]{_BRANDS}|{_MUST}[^。；，]{{0,12}}(?:品牌|原产地|专利|专有技术)"
-)
+_NAMED = re.compile(rf"品牌(?:要求)?[：为]{_BRANDS}|{_MUST}[^。；，]{{0,12}}(?:品牌|原产地|专利|专有技术)")
 # Some names are also words (当日立即, 较大金额), so a verb must stand before and 品牌 or the like behind.
 _CERTAIN = re.compile(rf"{_MUST}[^。；，、]{{0,4}}{_BRANDS}(?:品牌|牌(?!照)|公司|系列|生产|等品牌)")
 _WELL_KNOWN = re.compile(
@@ -44,7 +42,7 @@ _OPEN_TO_OTHERS = re.compile(
     r"|原有|兼容|不作为|代购|填写|注明|列明|明确|核心产品|品牌型号|知识产权|侵犯|专利权|专利费"
 )
 _PLACE = (
-    r"(?:[一-鿿]{2,4}(?:省|自治区|(?<!城)(?<!都)市(?![政场级])|(?<!小)(?<!社)(?<!园)(?<!景)区(?![域块间级])"
+    r"(?:[一-鿿]{2,4}(?:省|自治区|(?<!都)市(?![政场级])(?!(?<=城市)(?:道路|管理|轨道|更新|建设|公共|园林|照明|桥梁|污水|绿化|综合))|(?<!小)(?<!社)(?<!园)(?<!景)区(?![域块间级])"
     r"|县(?!级))|本省|本市|本地|当地|省内|市内|本区|本县|我省|我市)"
 )
 _REGIONAL = re.compile(
@@ -120,7 +118,7 @@ def check_supplier_status(case: Case) -> Iterator[ComplianceCheck]:
 
 def check_scale(case: Case) -> Iterator[ComplianceCheck]:
     """Capital, assets, income, staff, profit or tax as a condition or a scoring factor."""
-    evidence = [*_scored_scale(case), *_demanded_scale(case)]
+    evidence = [*_scored_scale(case), *quotes(_demanded_scale(case))]
     if evidence:
         detail = (
             "把注册（实缴）资本、资产、收入、人员、利润或纳税额等规模指标用作资格或评分条件，可能限制竞争。"
@@ -138,11 +136,11 @@ def _scored_scale(case: Case) -> Iterator[Span]:
             yield row.criterion.span(start, min(len(text), max(start + 80, found.end())))
 
 
-def _demanded_scale(case: Case) -> Iterator[Span]:
+def _demanded_scale(case: Case) -> Iterator[Hit]:
     for hit in hits(case, _SCALE, zones=_SCALE_ZONES, without=_SME_STANDARD):
         text, at = hit.passage.compact, hit.match.start()
         if _SCALE_CONDITION.search(text, at, at + 40):
-            yield hit.quote
+            yield hit
 
 
 def check_manufacturer(case: Case) -> Iterator[ComplianceCheck]:

@@ -1,6 +1,6 @@
 """Measures the compliance checks against a document's labels. Pure.
 
-A label is {"rule": words in English, "verdict": "pass"|"warning"|"violation"|"unknown", "why": …}; its words are
+A label is {"rule": words in English, "verdict": "pass" | "warning" | "violation", "why": …}; its words are
 matched to the ids of rules by `_SUBJECTS`. Labels on subjects that no rule treats are missed.
 """
 
@@ -47,6 +47,7 @@ _SUBJECTS: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"dispute", "dispute_conflict"),
         (r"party", "party_conflict"),
         (r"affiliat", "same_head"),
+        (r"years", "report_years"),
         (r"validity", "bid_validity_stated validity_conflict"),
         (r"^regime", "procurement_regime"),
     )

@@ -131,6 +131,12 @@ def test_opening_and_deadline_must_be_the_same_moment() -> None:
     assert verdict("opening_equals_deadline", later) is Verdict.VIOLATION
 
 
+def test_an_opening_without_an_hour_is_compared_by_its_day() -> None:
+    facts = {"bid_deadline": "2031-03-21T09:30", "opening_time": "2031-03-21"}
+
+    assert verdict("opening_equals_deadline", facts) is Verdict.PASS
+
+
 @pytest.mark.parametrize(
     ("purchase", "weight", "expected"),
     [

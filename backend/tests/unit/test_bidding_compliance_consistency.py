@@ -230,6 +230,14 @@ def test_one_number_with_two_years_is_a_slip() -> None:
     assert check("regulation_conflict", text=text.replace("2022", "2011")) is None
 
 
+def test_accounts_of_a_year_that_is_not_over_cannot_be_asked_for() -> None:
+    text = RULES + "提供会计师事务所出具的近3年审计报告（2029年-2031年）。"
+    issued = {"document_sale_start": "2031-06-26"}
+
+    assert verdict("report_years", issued, text=text) is W
+    assert verdict("report_years", issued, text=text.replace("2029年-2031年", "2028年-2030年")) is None
+
+
 def test_the_same_words_twice_are_one_piece_of_evidence() -> None:
     text = NOTICE + "投标人注册资本不低于500万元。\n投标人注册资本不低于500万元。"
 

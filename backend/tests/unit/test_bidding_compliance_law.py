@@ -45,6 +45,7 @@ GIVEN: list[tuple[str, str, list[tuple[str, Setting, Verdict | None]]]] = [
         ("修改可能影响投标文件编制的，在投标截止时间3日前发布。", ENTERPRISE, W),
         ("修改可能影响投标文件编制的，在投标截止时间3日前发布。", CONSULTATION, None),
         ("投标人要求澄清的，应在投标截止时间10日前书面提出。", OPEN, None),
+        ("投标人在投标截止时间2日前可以修改投标文件。", OPEN, None),
         ("修改可能影响投标文件编制的，在投标截止时间  日前发布。", OPEN, None),
     ]),
     ("prequalification_period", NOTICE, [
@@ -89,6 +90,7 @@ GIVEN: list[tuple[str, str, list[tuple[str, Setting, Verdict | None]]]] = [
         ("投标保证金的形式：转账、支票或现金。", CONSULTATION, W),
         ("投标保证金的形式：转账、支票或现金。", MANDATORY, None),
         ("投标保证金的形式：非现金形式。不接受现金。", OPEN, None),
+        ("投标保证金的形式：现金支票、转账支票。", OPEN, None),
     ]),
     ("bond_guarantee", RULES, [
         ("投标保证金仅接受银行转账，不接受银行保函。", OPEN, W),

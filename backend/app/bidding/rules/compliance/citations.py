@@ -1,4 +1,4 @@
-"""Rules that the document cites although they are no longer in force, or with two different years."""
+"""Rules cited although they are no longer in force or with two years, and reports of years not yet over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from backend.app.bidding.rules.compliance import table
 from backend.app.bidding.rules.compliance.case import MOST_EVIDENCE, Case, Check, Hit, hint, hits
 
 _YEAR_NUMBER = re.compile(r"([一-鿿]{2,6})[〔［\[【（](20\d\d)[〕］\]】）](\d{1,4})号")
+
+
+_REPORT_YEARS = re.compile(
+    r"(?:审计报告|财务(?:审计)?报(?:表|告))[^。；]{0,12}?(20\d\d)年?(?:度)?[-—~～至](20\d\d)年"
+    r"|(20\d\d)年?(?:度)?[-—~～至](20\d\d)年(?:度)?[^。；]{0,10}(?:审计报告|财务(?:审计)?报(?:表|告))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +101,17 @@ def check_regulation_years(case: Case) -> Iterator[ComplianceCheck]:
             return
 
 
-CITATIONS: tuple[Check, ...] = (check_outdated, check_regulation_years)
+def check_report_years(case: Case) -> Iterator[ComplianceCheck]:
+    """Audited accounts of a year that is not over when the tender is out cannot exist."""
+    issued = case.issued
+    if issued is None:
+        return
+    for hit in hits(case, _REPORT_YEARS):
+        last = int(hit.match.group(2) or hit.match.group(4))
+        if last >= issued.year:
+            detail = f"要求提供 {last} 年度的审计报告或财务报表，而该年度在发布之时尚未结束，请提出澄清。"
+            yield hint(case, table.REPORT_YEARS, Verdict.WARNING, detail, (hit.quote,))
+            return
+
+
+CITATIONS: tuple[Check, ...] = (check_outdated, check_regulation_years, check_report_years)

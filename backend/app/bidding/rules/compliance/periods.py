@@ -18,7 +18,7 @@ _BEFORE_DEADLINE = re.compile(
 )
 _AMENDS = re.compile(r"澄清|修改|更正|补遗|答疑纪要|补充文件")
 _ASKS = re.compile(
-    r"疑问|提疑|收到|要求澄清|异议|质疑|提出问题|(?:要求|请求)[^。；]{0,12}澄清|资格预审|(?:投标|供应)[人商](?:应|可|须)"
+    r"疑问|提疑|收到|撤回|撤销|修改(?:其|、|和)?(?:已|所)?(?:递交的|提交的)?投标文件|要求澄清|异议|质疑|提出问题|(?:要求|请求)[^。；]{0,12}澄清|资格预审|(?:投标|供应)[人商](?:应|可|须)"
 )
 _REPLY_DATE = re.compile(
     r"(?:书面澄清|澄清(?:文件)?(?:发出|发布)|答疑(?:纪要|文件|澄清)?(?:发出|发布|公布)|补遗(?:书|文件)?(?:发出|发布))"
@@ -151,7 +151,8 @@ def check_opening(case: Case) -> Iterator[ComplianceCheck]:
     if deadline is None or opening is None:
         return
     evidence = (deadline.source, opening.source)
-    same = deadline.value == opening.value
+    width = 16 if "T" in str(deadline.value) and "T" in str(opening.value) else 10
+    same = str(deadline.value)[:width] == str(opening.value)[:width]
     detail = f"截止 {_moment(deadline.value)}，开标 {_moment(opening.value)}。"
     if case.setting.procedure.is_tender:
         yield judge(case, table.OPENING_TIME, detail, broken=not same, evidence=evidence)

@@ -273,6 +273,7 @@ PARTY_CONFLICT = Rule(26, "party_conflict", "合同甲方与采购人一致")
 SITE_VISIT = Rule(26, "site_visit_conflict", "踏勘安排前后一致")
 DISPUTES = Rule(26, "dispute_conflict", "争议解决方式前后一致")
 REGULATION_CONFLICT = Rule(26, "regulation_conflict", "引用文号前后一致")
+REPORT_YEARS = Rule(26, "report_years", "要求的财务年度已经结束")
 OUTDATED = Rule(26, "outdated_law", "不引用已失效的规定")
 RENEWAL = Rule(26, "automatic_renewal", "合同不无限期自动续期")
 
@@ -338,6 +339,7 @@ RULES: tuple[Rule, ...] = (
     SITE_VISIT,
     DISPUTES,
     REGULATION_CONFLICT,
+    REPORT_YEARS,
     OUTDATED,
     RENEWAL,
 )

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from backend.app.bidding.findings import Regime, Verdict
+from backend.app.bidding.findings import Analysis, Regime, Verdict
+from backend.app.bidding.report import DocumentSource, build_report
 from backend.app.bidding.rules.compliance import Case, check_compliance, table
 from backend.app.bidding.rules.compliance.case import number_of
 from backend.app.bidding.rules.holidays import weekdays, working_days
@@ -439,3 +440,16 @@ def test_an_enterprise_that_cites_the_laws_is_asked_about() -> None:
 
     assert found is not None
     assert (found.verdict, found.needs_person) == (Verdict.UNKNOWN, True)
+
+
+def test_the_api_says_what_is_for_a_person() -> None:
+    document = lines("第一章 公告")
+    warned = check("bid_period", {**PERIOD, "document_sale_start": "2031-03-15"}, setting=ENTERPRISE)
+    assert warned is not None
+    kept = replace(warned, needs_person=False)
+
+    report = build_report(
+        document, Analysis({}, (), (warned, kept)), source=DocumentSource("文件.txt", "ab" * 32)
+    )
+
+    assert [c["to_check"] for c in report["compliance"]] == [True, False]

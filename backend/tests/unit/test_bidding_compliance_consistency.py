@@ -33,6 +33,23 @@ def test_an_end_before_its_begin_is_reported(facts: dict[str, str], expected: Ve
     assert verdict("date_order", facts) is expected
 
 
+def test_a_deadline_with_two_days_is_reported_with_both() -> None:
+    text = (
+        NOTICE + "投标文件递交截止时间：2031年3月21日9时30分\n"
+        + RULES + "投标截止时间：2031年3月24日9时30分"
+    )  # fmt: skip
+
+    found = check("date_conflict", {"bid_deadline": "2031-03-21T09:30"}, text=text)
+
+    assert found is not None and found.verdict is W
+    assert "2031-03-24 09:30" in found.detail
+    assert len(found.evidence) == 2
+    assert (
+        check("date_conflict", {"bid_deadline": "2031-03-21T09:30"}, text=text.replace("24日", "21日"))
+        is None
+    )
+
+
 def test_questions_that_close_with_the_documents_leave_no_time() -> None:
     facts = {"document_sale_start": "2031-03-03", "document_sale_end": "2031-03-10"}
 
@@ -127,6 +144,7 @@ def test_shares_of_the_price_must_make_the_whole(text: str, expected: Verdict | 
         (FORMS + "投标有效期为自投标截止之日起90日历天。", None),
         (FORMS + "投标有效期为自投标截止之日起  日历天。", None),
         (RULES + "投标保证金在投标有效期满后30天内有效。", None),
+        (RULES + "招标人可以要求延长投标有效期30天。", None),
     ],
 )
 def test_another_validity_is_reported_forms_included(text: str, expected: Verdict | None) -> None:
@@ -202,6 +220,14 @@ def test_lots_must_make_their_total() -> None:
 
     assert found("110.50") == []
     assert found("112.50") == [W]
+
+
+def test_lots_named_line_by_line_must_make_the_budget() -> None:
+    text = NOTICE + "标项一：蔬菜；预算金额（元）：600000\n标项二：肉类；预算金额（元）：400000"
+
+    assert verdict("lot_total", {"budget": 1_000_000}, text=text) is None
+    assert verdict("lot_total", {"budget": 1_200_000}, text=text) is W
+    assert verdict("amount_conflict", {"budget": 1_000_000}, text=text) is None
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ GIVEN: list[tuple[str, str, list[tuple[str, Setting, Verdict | None]]]] = [
         ("修改可能影响投标文件编制的，在投标截止时间至少15日前发布。", MANDATORY, P),
         ("修改可能影响投标文件编制的，在投标截止时间3日前发布。", OPEN, V),
         ("修改可能影响投标文件编制的，在投标截止时间3日前发布。", ENTERPRISE, W),
-        ("修改可能影响投标文件编制的，在投标截止时间3日前发布。", CONSULTATION, None),
+        ("修改可能影响响应文件编制的，在响应截止时间5日前发布。", CONSULTATION, U),
+        ("修改可能影响响应文件编制的，在响应截止时间2日前发布。", CONSULTATION, W),
         ("投标人要求澄清的，应在投标截止时间10日前书面提出。", OPEN, None),
         ("投标人在投标截止时间2日前可以修改投标文件。", OPEN, None),
         ("修改可能影响投标文件编制的，在投标截止时间  日前发布。", OPEN, None),
@@ -95,6 +96,7 @@ GIVEN: list[tuple[str, str, list[tuple[str, Setting, Verdict | None]]]] = [
     ("bond_guarantee", RULES, [
         ("投标保证金仅接受银行转账，不接受银行保函。", OPEN, W),
         ("投标保证金可以银行保函提交。", OPEN, None),
+        ("投标保证金形式：□不接受银行保函 ☑接受银行保函", OPEN, None),
     ]),
     ("bond_validity", RULES, [
         ("投标保证金有效期应当与投标有效期一致。", MANDATORY, P),
@@ -214,6 +216,14 @@ def test_an_act_that_was_not_in_force_yet_judges_nothing() -> None:
     assert found is not None
     assert found.verdict is W
     assert "尚未施行" in found.detail
+
+
+def test_the_old_discount_was_right_in_its_time() -> None:
+    """Six to ten percent until July 2022."""
+    text = EVALUATION + "对小型和微型企业报价给予6%的扣除。"
+
+    assert verdict("sme_discount", {"document_sale_start": "2021-05-04"}, text=text) is U
+    assert verdict("sme_discount", {"document_sale_start": "2023-05-04"}, text=text) is W
 
 
 def test_no_bond_needs_no_clause_about_its_return() -> None:

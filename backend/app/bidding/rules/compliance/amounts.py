@@ -9,7 +9,16 @@ from itertools import pairwise
 from backend.app.bidding.amounts import yuan
 from backend.app.bidding.findings import ComplianceCheck, Span, Verdict
 from backend.app.bidding.rules.compliance import table
-from backend.app.bidding.rules.compliance.case import Case, Check, Hit, first, hint, hits
+from backend.app.bidding.rules.compliance.case import (
+    MOST_EVIDENCE,
+    Case,
+    Check,
+    Hit,
+    first,
+    hint,
+    hits,
+    number_of,
+)
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.values import Amount, find_amounts, money_unit
 from backend.app.bidding.rules.zones import Zone
@@ -65,6 +74,10 @@ _LOT_ROW = re.compile(
 _TOTAL_ROW = re.compile(r"^(?:合计|总计|共计)[：]")
 _MONEY_HEAD = re.compile(r"预算|限价")
 _FIGURE = re.compile(r"[\d,，]+(?:\.\d+)?")
+_LOT_LINE = re.compile(
+    r"^(?:标项|标段|采购包|分包|包)(?P<lot>[一二三四五六七八九]|\d{1,2})(?=[：（]).{0,60}?预算(?:金额)?(?:（(?P<unit>元|万元)）)?[：为]"
+    r"(?P<sum>[\d,，]+(?:\.\d+)?)(?P<after>万元|元)?"
+)
 _TABLE_REACH = 24
 
 
@@ -166,6 +179,26 @@ def check_lot_total(case: Case) -> Iterator[ComplianceCheck]:
                 return
 
 
+def check_lot_lines(case: Case) -> Iterator[ComplianceCheck]:
+    """Lots that name their budgets line by line, against the budget of the whole."""
+    fact, whole = case.fact("budget"), case.amount("budget")
+    lots: dict[int, tuple[float, Span]] = {}
+    for passage in case.passages:
+        match = _LOT_LINE.search(passage.compact)
+        if match is None or passage.zone is not Zone.NOTICE:
+            continue
+        unit = 10_000 if "万元" in (match["unit"], match["after"]) else 1
+        figure = unit * float(re.sub(r"[,，]", "", match["sum"]))
+        lots.setdefault(number_of(match["lot"]), (figure, passage.span(*match.span())))
+    if fact is None or not whole or sorted(lots) != list(range(1, len(lots) + 1)) or len(lots) < 2:
+        return
+    total = sum(figure for figure, _ in lots.values())
+    if abs(total - whole) > 0.5:
+        detail = f"{len(lots)} 个分包的预算之和为 {yuan(total)}，总预算写为 {yuan(whole)}，请核对。"
+        evidence = (fact.source, *(span for _, span in lots.values()))
+        yield hint(case, table.LOT_TOTAL, Verdict.WARNING, detail, evidence[:MOST_EVIDENCE])
+
+
 def _lot_rows(passages: list[Passage], total: Passage) -> tuple[list[Passage], Passage | None]:
     """The lots above the total row of the same table, and the row that names its columns."""
     rows: list[Passage] = []
@@ -194,4 +227,5 @@ AMOUNTS: tuple[Check, ...] = (
     check_amount_conflict,
     check_bond_contradiction,
     check_lot_total,
+    check_lot_lines,
 )

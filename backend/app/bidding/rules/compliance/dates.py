@@ -31,6 +31,12 @@ _ORDER = (
 )
 
 
+_MOMENTS = (
+    ("bid_deadline", "投标截止/递交时间", "投标截止时间"),
+    ("opening_time", "开标/开启时间", "开标时间"),
+)
+
+
 def check_weekdays(case: Case) -> Iterator[ComplianceCheck]:
     wrong: list[Span] = []
     details: list[str] = []
@@ -90,25 +96,25 @@ def check_question_time(case: Case) -> Iterator[ComplianceCheck]:
 
 
 def check_date_conflict(case: Case) -> Iterator[ComplianceCheck]:
-    """The deadline written with different days in different places."""
-    deadline = case.fact("bid_deadline")
-    if deadline is None or "T" not in str(deadline.value):
-        return
-    others = [
-        f
-        for f in case.findings
-        if f.tab is Tab.BID_TIMELINE
-        and f.milestone == "投标截止/递交时间"
-        and f.title == f.milestone
-        and f.date is not None
-        and "T" in f.date
-        and f.date[:10] != str(deadline.value)[:10]
-    ]
-    if others:
-        dates = "、".join(sorted({str(f.date).replace("T", " ") for f in others}))
-        detail = f"投标截止时间除 {str(deadline.value).replace('T', ' ')} 外还出现 {dates}，请核实。"
-        evidence = (deadline.source, *(f.span for f in others[:3]))
-        yield hint(case, table.DATE_CONFLICT, Verdict.WARNING, detail, evidence)
+    """The deadline or the opening written with different days in different places."""
+    for name, milestone, words in _MOMENTS:
+        fact = case.fact(name)
+        if fact is None or "T" not in str(fact.value):
+            continue
+        others = [
+            f
+            for f in case.findings
+            if f.tab is Tab.BID_TIMELINE
+            and f.title == f.milestone == milestone
+            and f.date is not None
+            and "T" in f.date
+            and f.date[:10] != str(fact.value)[:10]
+        ]
+        if others:
+            dates = "、".join(sorted({str(f.date).replace("T", " ") for f in others}))
+            detail = f"{words}除 {str(fact.value).replace('T', ' ')} 外还出现 {dates}，请核实。"
+            evidence = (fact.source, *(f.span for f in others[:3]))
+            yield hint(case, table.DATE_CONFLICT, Verdict.WARNING, detail, evidence)
 
 
 DATES: tuple[Check, ...] = (

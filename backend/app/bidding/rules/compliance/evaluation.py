@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from backend.app.bidding.findings import ComplianceCheck, Regime, Span, Verdict
-from backend.app.bidding.rules.compliance import table
+from backend.app.bidding.rules.compliance import acts, table
 from backend.app.bidding.rules.compliance.case import Case, Check, Hit, first, hint, hits, judge, quotes
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.regime import Procedure, Purchase
@@ -199,6 +199,9 @@ def check_sme_discount(case: Case) -> Iterator[ComplianceCheck]:
         return
     works = case.setting.purchase is Purchase.WORKS
     low, high = (3, 5) if works else (10, 20)
+    issued = case.issued
+    if issued is not None and issued < acts.SME_PREFERENCE.since and not works:
+        low, high = _OUTDATED_DISCOUNT
     hit = first(hits(case, _DISCOUNT, without=_NO_DISCOUNT))
     if hit is None:
         return
@@ -208,7 +211,7 @@ def check_sme_discount(case: Case) -> Iterator[ComplianceCheck]:
         return
     detail = f"小微企业价格扣除 {rate:g}%。"
     broken = not low <= rate <= high
-    if _OUTDATED_DISCOUNT[0] <= rate < _OUTDATED_DISCOUNT[1] and not works:
+    if broken and _OUTDATED_DISCOUNT[0] <= rate < _OUTDATED_DISCOUNT[1] and not works:
         detail += "6%—10% 为 2022 年以前的旧标准，请核对。"
     yield judge(case, table.SME_DISCOUNT, detail, broken=broken, evidence=(hit.quote,))
 

@@ -25,6 +25,14 @@ _REPLY_DATE = re.compile(
     r"[^。；，]{0,6}(?:时间|日期)[：为]"
 )
 _CLARIFICATION_DAYS = 15
+# 磋商 and 谈判, 询价: recalled (财库〔2014〕214号, 财政部令第74号), so they are hints.
+_NOTICE_DAYS = {
+    Procedure.OPEN_TENDER: 15,
+    Procedure.INVITED_TENDER: 15,
+    Procedure.CONSULTATION: 5,
+    Procedure.NEGOTIATION: 3,
+    Procedure.INQUIRY: 3,
+}
 _PREQUALIFICATION = re.compile(
     rf"(?P<kind>停止发售|发售截止|公告发布|申请文件[^。；，]{{0,6}}截止)[^。；，]{{0,8}}?{N}个?(?P<work>工作)?[日天]"
     r"(?P<before>以?前|之前)?"
@@ -83,7 +91,8 @@ def _least_working_days(case: Case) -> int:
 
 def check_clarification_notice(case: Case) -> Iterator[ComplianceCheck]:
     """The days before the deadline by which the buyer's own amendments go out."""
-    if not case.setting.procedure.is_tender:
+    least = _NOTICE_DAYS.get(case.setting.procedure)
+    if least is None:
         return
     found = [
         hit
@@ -95,12 +104,11 @@ def check_clarification_notice(case: Case) -> Iterator[ComplianceCheck]:
         return
     days, working = worst.number(), worst.match.group(2)
     detail = f"文件约定澄清或修改在截止 {days} {'个工作' if working else ''}日前发出。"
-    if working and days < _CLARIFICATION_DAYS:
-        detail += f"法定为 {_CLARIFICATION_DAYS} 日，请按日历核对。"
+    if working and days < least and case.setting.procedure.is_tender:
+        detail += f"法定为 {least} 日，请按日历核对。"
         yield hint(case, table.CLARIFICATION_NOTICE, Verdict.UNKNOWN, detail, (worst.quote,))
         return
-    broken = days < _CLARIFICATION_DAYS
-    yield judge(case, table.CLARIFICATION_NOTICE, detail, broken=broken, evidence=(worst.quote,))
+    yield judge(case, table.CLARIFICATION_NOTICE, detail, broken=days < least, evidence=(worst.quote,))
 
 
 def check_reply_date(case: Case) -> Iterator[ComplianceCheck]:

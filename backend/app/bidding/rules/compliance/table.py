@@ -37,7 +37,14 @@ CLARIFICATION_NOTICE = Rule(
     2,
     "clarification_notice",
     "影响编制的澄清、修改在投标截止 15 日前发出",
-    {G: (purchase_rules("第三十一条", TENDERS),), B: (tender_rules("第二十一条"),)},
+    {
+        G: (
+            purchase_rules("第三十一条", TENDERS),
+            order_214("第十条"),
+            order_74("第二十九条、第四十五条"),
+        ),
+        B: (tender_rules("第二十一条"),),
+    },
 )
 SALE_PERIOD = Rule(
     3,

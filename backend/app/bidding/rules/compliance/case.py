@@ -16,7 +16,7 @@ from backend.app.bidding.findings import ComplianceCheck, Fact, Finding, Regime,
 from backend.app.bidding.rules.checkboxes import is_rejected
 from backend.app.bidding.rules.compliance.rule import Rule
 from backend.app.bidding.rules.passages import Passage
-from backend.app.bidding.rules.quotes import clip, sentence_at
+from backend.app.bidding.rules.quotes import clip
 from backend.app.bidding.rules.regime import Purchase, Setting
 from backend.app.bidding.rules.scoring import ScoreRow
 from backend.app.bidding.rules.zones import Zone
@@ -26,6 +26,7 @@ N = r"(?<![\d.一二三四五六七八九十百])(\d{1,3}|[一二三四五六七
 MOST_EVIDENCE = 5
 _NEWER = "（按所引文本判断，如已修订请核对新文本。）"
 _NOT_YET = "（所引条文在本项目发布之时尚未施行或已失效，仅作提示）"
+_STOPS = "。；！？"
 _REACH = 140  # characters of a quote
 _NUMBERS = dict(zip("一二三四五六七八九十", range(1, 11), strict=True))
 
@@ -98,8 +99,11 @@ class Hit:
 
     @property
     def _sentence(self) -> tuple[int, int]:
-        start, end = sentence_at(self.passage, self.match.start())
-        return start, max(end, self.match.end())
+        """Found by its two ends: a passage may hold hundreds of hits."""
+        text, (start, end) = self.passage.compact, self.match.span()
+        low = max(text.rfind(stop, 0, start) for stop in _STOPS) + 1
+        ends = [at for stop in _STOPS if (at := text.find(stop, max(start, end - 1))) >= 0]
+        return low, max(end, min(ends, default=len(text) - 1) + 1)
 
     def number(self) -> int:
         """The first group that took part, as a number of days; 0 when it is none."""

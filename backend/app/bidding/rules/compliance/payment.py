@@ -62,22 +62,26 @@ def check_pay_when_paid(case: Case) -> Iterator[ComplianceCheck]:
 
 def check_payment_shares(case: Case) -> Iterator[ComplianceCheck]:
     """Shares that are each a part of the price and together not all of it."""
+    read: set[int] = set()
     for hit in hits(case, _PAYS):
-        text = hit.passage.compact
-        if "付款" not in hit.passage.label + text or _CUMULATIVE.search(text):
+        passage, text = hit.passage, hit.passage.compact
+        if passage.index in read:
+            continue
+        read.add(passage.index)
+        if "付款" not in passage.label + text or _CUMULATIVE.search(text):
             continue
         steps = [p for p in find_percents(text) if _is_step(text, p.start)]
         total = sum(float(p.value) for p in steps)
         if len(steps) < 2 or abs(total - _WHOLE) < 1e-6 or not 50 < total < 150:
             continue
-        place = hit.passage.span(max(0, steps[0].start - 30), min(len(text), steps[-1].end + 10))
+        place = passage.span(max(0, steps[0].start - 30), min(len(text), steps[-1].end + 10))
         detail = f"付款比例 {'、'.join(f'{p.value:g}%' for p in steps)} 之和为 {total:g}%，请核对。"
         yield hint(case, table.PAYMENT_SHARES, Verdict.WARNING, detail, (place,))
         return
 
 
 def _is_step(text: str, at: int) -> bool:
-    clause = re.split(r"[。；，]", text[:at])[-1]
+    clause = re.split(r"[。；，]", text[max(0, at - 60) : at])[-1]
     return _STEP.search(clause[-24:]) is not None and not _OTHER_SHARE.search(clause)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from backend.app.bidding.findings import Analysis
-from backend.app.bidding.rules.compliance import Case
-from backend.app.bidding.rules.compliance_text import check_compliance
+from backend.app.bidding.rules.compliance import Case, check_compliance
 from backend.app.bidding.rules.facts import extract_facts
 from backend.app.bidding.rules.lots import find_lots
 from backend.app.bidding.rules.regime import read_setting

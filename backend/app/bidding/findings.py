@@ -98,7 +98,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ComplianceCheck:
-    """One rule's verdict. `law` cites article and act, empty for plain arithmetic."""
+    """One rule's verdict. `law` cites act, article and the day it is in force from, empty for arithmetic.
+
+    `needs_person`: it is a hint, and somebody should look at it before it is relied on.
+    """
 
     rule: str
     verdict: Verdict
@@ -106,6 +109,7 @@ class ComplianceCheck:
     detail: str
     law: str = ""
     evidence: tuple[Span, ...] = ()
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

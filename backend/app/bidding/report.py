@@ -171,6 +171,7 @@ def _check(document: Document, check: ComplianceCheck) -> dict[str, Any]:
         "title": check.title,
         "detail": check.detail,
         "law": check.law,
+        "to_check": check.needs_person,
         "evidence": [_source(document, span) for span in check.evidence],
     }
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from backend.app.bidding.findings import Finding, Span, Tab
-from backend.app.bidding.rules.quotes import Candidate
+from backend.app.bidding.rules.quotes import Candidate, tidy
 
 # Quoting everything helps nobody: all findings together keep below this share of the text.
 # White space does not count, in the text as in the quotes.
-SHARE_OF_TEXT = 0.145
-LEAST_CHARACTERS = 1500  # a short notice may be quoted nearly whole
+SHARE_OF_TEXT = 0.12
+LEAST_CHARACTERS = 700  # of a short notice more may be quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,13 @@ _ROOM = {
 }
 _LIKE, _LEAST_PAIRS = 0.85, 12
 _EMPTY_BOX = re.compile(r"[^☑■√☒]{0,12}□")
-_CROWDED = frozenset({Tab.SUBMISSION_FORMAT, Tab.COST_ITEMS, Tab.BID_TIMELINE})
-_FREE_OF_CROWD, _CROWD_PENALTY = 3, 2.5
+# How many clauses of one kind come first, and how much each further one loses.
+_CROWD = {
+    Tab.HARD_REQUIREMENTS: (4, 1.0),
+    Tab.SUBMISSION_FORMAT: (3, 2.5),
+    Tab.COST_ITEMS: (3, 2.5),
+    Tab.BID_TIMELINE: (3, 2.5),
+}
 _SAME = 0.5  # of the shorter span: two candidates of one tab quote the same
 
 
@@ -101,7 +106,8 @@ class _Shelf:
 def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
     """The heaviest candidates that fit, in order of tab and place. `text`: the document's."""
     shelf = _Shelf(text)
-    waiting = [c for c in _ranked(candidates) if not shelf.offer(c, _ROOM[c.tab].own)]
+    tidied = (replace(c, span=tidy(c.span, text)) for c in candidates)
+    waiting = [c for c in _ranked(tidied) if not shelf.offer(c, _ROOM[c.tab].own)]
     for candidate in waiting:
         shelf.offer(candidate, _ROOM[candidate.tab].most)
     order = {tab: n for n, tab in enumerate(Tab)}
@@ -123,8 +129,8 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     for candidate in by_weight:
         kind = (candidate.tab, candidate.title)
         seen[kind] += 1
-        crowd = max(0, seen[kind] - _FREE_OF_CROWD) if candidate.tab in _CROWDED else 0
-        ranked.append((candidate.weight - _CROWD_PENALTY * crowd, candidate))
+        free, penalty = _CROWD.get(candidate.tab, (0, 0.0))
+        ranked.append((candidate.weight - penalty * max(0, seen[kind] - free), candidate))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].span.start, pair[1].span.end, pair[1].title))
     return [candidate for _, candidate in ranked]
 
@@ -135,18 +141,11 @@ def _key(compact: str) -> str:
     return words.lstrip("0123456789一二三四五六七八九十")
 
 
-def _trimmed(span: Span, text: str) -> Span:
-    """Without white space at its ends: the joint of two lines read as one is a line end in the text."""
-    words = text[span.start : span.end]
-    start = span.start + len(words) - len(words.lstrip())
-    return Span(start, start + len(words.strip()))
-
-
 def _finding(candidate: Candidate, text: str) -> Finding:
     return Finding(
         candidate.tab,
         candidate.title,
-        _trimmed(candidate.span, text),
+        candidate.span,
         candidate.priority,
         candidate.why,
         candidate.guidance,

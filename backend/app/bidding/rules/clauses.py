@@ -31,7 +31,7 @@ class ClauseRule:
     weight: float
     zones: frozenset[Zone] = ANYWHERE - {Zone.FORMS}
     avoid: re.Pattern[str] | None = None
-    reach: int = 58
+    reach: int = 48
 
 
 _ZONE_FACTOR = {Zone.NOTICE: 1.01, Zone.FORMS: 0.75, Zone.CONTRACT: 0.85}

@@ -121,7 +121,7 @@ def _weight(text: str) -> float:
         return 50
     if len(text) < 45 and _STATUTORY.search(text) and not re.search(r"\d{2}", text):
         return 70
-    return 84 if QUALIFICATION.search(text) else 81
+    return 86 if QUALIFICATION.search(text) else 76
 
 
 def _measures(item: Passage, after: int) -> Iterator[Candidate]:
@@ -179,7 +179,7 @@ def find_review_row(passage: Passage, title: str) -> Iterator[Candidate]:
 
 def _row_weight(text: str, subject: str, title: str) -> float:
     if _BY_REFERENCE.search(text):
-        return 62
+        return 45
     if _FATAL_TABLE.search(title):
         return item_weight(text, subject)
-    return 82 if QUALIFICATION.search(text) else 79
+    return 78 if QUALIFICATION.search(text) else 68

@@ -47,7 +47,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "报价越过上限会直接失去资格。",
         "封标前复核总价和每个分项。",
         Priority.CRITICAL,
-        74,
+        50,
         BIDDING,
     ),
     ClauseRule(
@@ -70,7 +70,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "形式或账户不符会被视为未交保证金。",
         "从基本账户转出，备注项目编号，预留到账时间。",
         Priority.HIGH,
-        44,
+        38,
         BIDDING,
     ),
     ClauseRule(
@@ -172,7 +172,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "报价口径决定哪些费用不能另计。",
         "逐项核对费用清单，防止漏项。",
         Priority.HIGH,
-        50,
+        46,
     ),
     ClauseRule(
         "价格调整",
@@ -196,7 +196,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "修正规则会改变评审价甚至中标价。",
         "报价表分项齐全，大小写与合计核对一致。",
         Priority.MEDIUM,
-        52,
+        44,
         BIDDING | {Zone.FORMS},
     ),
     ClauseRule(
@@ -222,7 +222,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "明确由谁承担，避免漏算或重复。",
         "按承担方归入成本表。",
         Priority.MEDIUM,
-        52,
+        44,
     ),
     ClauseRule(
         "计价公式与汇率",

@@ -25,7 +25,7 @@ from backend.app.bidding.rules.vocabulary import (
 )
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 62
+_REACH = 52
 _LEAST = 8
 _REPORTS = re.compile(r"告知|宣布|公布|审阅|签字确认|汇总|复核评审|重点熟悉|评审底稿")
 # How a consortium bids where one is allowed; that none is allowed is another sentence.
@@ -131,7 +131,7 @@ def _sentences(passage: Passage, *, only_fatal: bool = False) -> Iterator[Candid
         elif only_fatal:
             continue
         elif found := BINDING.search(sentence):
-            weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 62
+            weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 66
             match = (start + found.start(), start + found.end())
             yield _sentence(passage, (start, end), match, Priority.HIGH, weight)
         elif (
@@ -156,7 +156,7 @@ def _fatal_weight(sentence: str, *, form: bool) -> float:
     if _CONSORTIUM_RULES.search(sentence):
         return 45
     if sentence.endswith("：") and LIST_HEAD.search(sentence):
-        return 50  # its items carry the consequence
+        return 45  # its items carry the consequence
     return 77 if form else 80
 
 

@@ -12,8 +12,8 @@ from backend.app.bidding.rules.quotes import Candidate, clip
 from backend.app.bidding.rules.scoring import ScoreRow, points_of
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 80
-_TOP_LENGTH = 60
+_REACH = 72
+_TOP_LENGTH = 56
 _REMEMBERED = 4  # scored sentences among which tiers of one criterion stand
 # "…进行评审：1、方案完整的得10分；": the head ends where the first tier begins.
 _SENTENCE = re.compile(r"(?:[^。；！？\n：]|：(?![（]?[1①][、.）]?))+[。；！？：]?")
@@ -68,7 +68,7 @@ _RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
     (
         "排序与推荐规则",
-        66,
+        50,
         re.compile(
             r"(?:由|从)(?:高到低|低到高|高至低|低至高)[^。；]{0,20}(?:顺序|排序|排列|排名|推荐)"
             r"|(?:得分|报价|分数)(?:相同|相等)[^。；]{0,60}|随机(?:抽取|抽签|方式)|抽签"

@@ -16,7 +16,7 @@ from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 58
+_REACH = 48
 _ENOUGH = 24.0
 _CN = r"[一二三四五六七八九十两]"
 _QUANTITY = re.compile(
@@ -115,7 +115,7 @@ def _describes_work(passage: Passage) -> bool:
 
 def _marked(clause: MarkedClause) -> Candidate:
     passage, mark, meaning = clause.passage, clause.mark, clause.meaning
-    start, end = clip_head(passage.compact, clause.start, clause.end, 80)
+    start, end = clip_head(passage.compact, clause.start, clause.end, 64)
     substantive = meaning is Meaning.SUBSTANTIVE
     consequence = "不满足即投标无效" if substantive else "不满足通常失分"
     return Candidate(

@@ -43,6 +43,7 @@ _CROWD = {
     Tab.COST_ITEMS: (3, 2.5),
     Tab.BID_TIMELINE: (3, 2.5),
 }
+_FREE_LENGTH, _LENGTH_PENALTY = 30, 0.2  # characters; weight per further character
 _SAME = 0.5  # of the shorter span: two candidates of one tab quote the same
 
 
@@ -130,9 +131,17 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
         kind = (candidate.tab, candidate.title)
         seen[kind] += 1
         free, penalty = _CROWD.get(candidate.tab, (0, 0.0))
-        ranked.append((candidate.weight - penalty * max(0, seen[kind] - free), candidate))
+        crowd = penalty * max(0, seen[kind] - free)
+        ranked.append((candidate.weight - crowd - _length_penalty(candidate), candidate))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].span.start, pair[1].span.end, pair[1].title))
     return [candidate for _, candidate in ranked]
+
+
+def _length_penalty(candidate: Candidate) -> float:
+    """Of two clauses that weigh the same, the shorter leaves room for a third. Criteria all have to be there."""
+    if candidate.tab is Tab.SCORING_ITEMS:
+        return 0.0
+    return _LENGTH_PENALTY * max(0, len(candidate.compact) - _FREE_LENGTH)
 
 
 def _key(compact: str) -> str:

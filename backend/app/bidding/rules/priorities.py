@@ -34,7 +34,18 @@ _ROOM = {
     Tab.COST_ITEMS: _Room(0.014, 0.040),
     Tab.BID_TIMELINE: _Room(0.011, 0.028),
 }
+# Two clauses of one kind say the same when their figures are equal and this share of their letters is:
+# of the longer one, or, where the figures are many, of the shorter one ("开标时间：…" in the notice and the
+# front table).
 _LIKE, _LEAST_PAIRS = 0.85, 12
+_LIKE_WITH_FIGURES, _MANY_FIGURES = 0.5, 4
+_KINDS_WITH_FIGURES = frozenset({Tab.BID_TIMELINE, Tab.COST_ITEMS, Tab.SUBMISSION_FORMAT})
+# "详见投标人须知前附表": the place that is named has the words.
+_ELSEWHERE = re.compile(
+    r"(?:详见|见)[“【《]?(?:本)?(?:投标|供应商|响应|采购|招标|磋商|谈判|须知)?[^，。；]{0,8}(?:前附表|资料表|公告|邀请)[”】》]?[^，。；]{0,6}[）)。；]?$"
+    r"|【[^】]{0,12}前附表】"
+)
+_ELSEWHERE_PENALTY = 30
 _EMPTY_BOX = re.compile(r"[^☑■√☒]{0,12}□")
 # How many clauses of one kind come first, and how much each further one loses.
 _CROWD = {
@@ -95,13 +106,17 @@ class _Shelf:
 
     def _says_the_same(self, candidate: Candidate, words: _Words) -> bool:
         """Whether one of its kind has the same figures and nearly the same letters: printed twice."""
-        if candidate.tab is Tab.SCORING_ITEMS or len(words.pairs) < _LEAST_PAIRS:
+        if candidate.tab is Tab.SCORING_ITEMS or not words.pairs:
             return False  # criteria differ in a word or two
-        return any(
-            other.figures == words.figures
-            and len(words.pairs & other.pairs) >= _LIKE * max(len(words.pairs), len(other.pairs))
-            for other in self._pairs[candidate.tab, candidate.title]
-        )
+        many = candidate.tab in _KINDS_WITH_FIGURES and len(words.figures) >= _MANY_FIGURES
+        if len(words.pairs) < _LEAST_PAIRS and not many:
+            return False
+        for other in self._pairs[candidate.tab, candidate.title]:
+            common, sizes = len(words.pairs & other.pairs), (len(words.pairs), len(other.pairs))
+            alike = common >= (_LIKE_WITH_FIGURES * min(sizes) if many else _LIKE * max(sizes))
+            if other.figures == words.figures and alike:
+                return True
+        return False
 
 
 def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
@@ -132,7 +147,8 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
         seen[kind] += 1
         free, penalty = _CROWD.get(candidate.tab, (0, 0.0))
         crowd = penalty * max(0, seen[kind] - free)
-        ranked.append((candidate.weight - crowd - _length_penalty(candidate), candidate))
+        elsewhere = _ELSEWHERE_PENALTY if _ELSEWHERE.search(candidate.compact) else 0
+        ranked.append((candidate.weight - crowd - elsewhere - _length_penalty(candidate), candidate))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].span.start, pair[1].span.end, pair[1].title))
     return [candidate for _, candidate in ranked]
 

@@ -17,7 +17,7 @@ _RATE = r"(?:[\d.]{1,8}[%‰]|[百千万]分之[\d一二三四五六七八九十
 _VALUE = "(?:" + "|".join((_MONEY, _RATE, r"¥[\d,.]{1,20}")) + ")"
 _IN_UNIT = r"（万?元）：?\d[\d,.]{2,20}"  # the unit stands in the label
 _ALL = ANYWHERE - {Zone.FORMS}
-_LAW = re.compile(r"划型|从业人员|营业收入|资产总额|较大数额罚款|吊销|例如|举例|中标金额（万元）")
+_LAW = re.compile(r"价格扣除|扣除(?:价格|比例)|万?元以[上下]|划型|从业人员|营业收入|资产总额|较大数额罚款|吊销|例如|举例|中标金额（万元）")
 _SCORED = re.compile(r"得\d|得分|满分|扣\d|扣分|评标基准价|评审价")
 
 

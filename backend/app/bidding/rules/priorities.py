@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from backend.app.bidding.findings import Finding, Span, Tab
+from backend.app.bidding.findings import Finding, Tab
 from backend.app.bidding.rules.quotes import Candidate, tidy
 
 # Quoting everything helps nobody: all findings together keep below this share of the text.
@@ -97,7 +97,7 @@ class _Shelf:
         if len(self.covered) + new > SHARE_OF_TEXT * self.length:
             return False
         self._texts[candidate.tab].add(key)
-        self._pairs[candidate.tab, candidate.title].append(words)
+        self._pairs[_kind(candidate)].append(words)
         mine |= place
         self.used[candidate.tab] += new
         self.covered |= place
@@ -111,7 +111,7 @@ class _Shelf:
         many = candidate.tab in _KINDS_WITH_FIGURES and len(words.figures) >= _MANY_FIGURES
         if len(words.pairs) < _LEAST_PAIRS and not many:
             return False
-        for other in self._pairs[candidate.tab, candidate.title]:
+        for other in self._pairs[_kind(candidate)]:
             common, sizes = len(words.pairs & other.pairs), (len(words.pairs), len(other.pairs))
             alike = common >= (_LIKE_WITH_FIGURES * min(sizes) if many else _LIKE * max(sizes))
             if other.figures == words.figures and alike:
@@ -128,7 +128,12 @@ def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
         shelf.offer(candidate, _ROOM[candidate.tab].most)
     order = {tab: n for n, tab in enumerate(Tab)}
     shelf.kept.sort(key=lambda c: (order[c.tab], c.span.start, c.span.end))
-    return tuple(_finding(candidate, text) for candidate in shelf.kept)
+    return tuple(_finding(candidate) for candidate in shelf.kept)
+
+
+def _kind(candidate: Candidate) -> tuple[Tab, str]:
+    """Clauses of one kind may repeat one another; technical ones are titled by what they are about."""
+    return candidate.tab, "" if candidate.tab is Tab.TECHNICAL_REQUIREMENTS else candidate.title
 
 
 def _unchosen(candidate: Candidate) -> bool:
@@ -154,7 +159,7 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _length_penalty(candidate: Candidate) -> float:
-    """Of two clauses that weigh the same, the shorter leaves room for a third. Criteria all have to be there."""
+    """Of two clauses of one weight the shorter leaves room for a third; criteria all have to be there."""
     if candidate.tab is Tab.SCORING_ITEMS:
         return 0.0
     return _LENGTH_PENALTY * max(0, len(candidate.compact) - _FREE_LENGTH)
@@ -166,7 +171,7 @@ def _key(compact: str) -> str:
     return words.lstrip("0123456789一二三四五六七八九十")
 
 
-def _finding(candidate: Candidate, text: str) -> Finding:
+def _finding(candidate: Candidate) -> Finding:
     return Finding(
         candidate.tab,
         candidate.title,

@@ -36,6 +36,12 @@ _STATED = re.compile(
 )
 _GIVEN = re.compile(rf"(?:得|计|加|为|有|的){_NUMBER}(?:[-~～—–－至](?:\d+(?:\.\d+)?))?(?:（含）)?分")
 _GIVEN_RANGE = re.compile(r"(?<![\d.])0(?:\.0)?分?[~～\-—–－至]{1,2}\d{1,2}(?:\.\d+)?分")
+_GIVES = re.compile(
+    r"(?:得|加|扣|计(?!划)(?=\d|[^评]{0,3}\d))[^。；，]{0,6}\d+(?:\.\d+)?分|得标准分|0[-~～—–至]\d+分|满分\d|最高\d+分"
+)
+_LONGEST_NAME, _LEAST_NAME = 24, 4
+_NUMBER_AHEAD = re.compile(r"^[（(]?[\d一二三四五六七八九十]{1,2}[）)、.．]")
+_NAME_END = re.compile(r"[，。；：、（]|得(?:标准|\d|满)|的得")
 _TOTAL_ROW = re.compile(r"^(?:合计|总计|总分|小计|合计得分|总得分)")
 _REVIEW_PART = re.compile(
     r"(?:形式|资格(?:性)?|响应性|符合性|有效性|初步)(?:性)?\n?(?:评审|审查|检查)(?:\n?标准)?$"
@@ -103,7 +109,7 @@ def _points_column(table: Table) -> tuple[int, int] | None:
 def _rows(table: Table) -> list[ScoreRow]:
     column = _points_column(table)
     found: list[ScoreRow] = []
-    name: CellText | None = None
+    names = _Names()
     pending: float | None = None
     reviews = False
     for cells in table.rows:
@@ -123,12 +129,9 @@ def _rows(table: Table) -> list[ScoreRow]:
             continue
         if _COLUMN_NAME.fullmatch(words[0].compact):
             continue
-        criterion = max(words, key=lambda c: len(c.compact))
+        criterion = max(words, key=lambda c: (_GIVES.search(c.compact) is not None, len(c.compact)))
         labels = [c for c in words if c.col < criterion.col and len(c.compact) <= 60]
-        if labels:
-            name = labels[-1]
-        elif name is None or _NAMES_ITSELF.fullmatch(criterion.compact):
-            name = criterion
+        name = names.of(labels, criterion)
         stated = next((c for c in cells if column is not None and c.col == column[1] and _is_points(c)), None)
         stated = stated or next((c for c in reversed(cells) if _is_points(c) and c.col != cells[0].col), None)
         points = _cell_points(stated) if stated is not None else None
@@ -137,11 +140,30 @@ def _rows(table: Table) -> list[ScoreRow]:
         if stated is None and points is None and column is not None:
             continue
         shared = stated is None and pending is not None
-        found.append(
-            ScoreRow(_short(name.compact), None if shared else points, criterion, None, table.number)
-        )
+        found.append(ScoreRow(_short(name), None if shared else points, criterion, None, table.number))
         pending = None if stated is None or stated.rowspan < 2 else points
     return found
+
+
+class _Names:
+    """What the rows of one table are called: by the label beside the criterion, by the one that spans several
+    rows, or by their own first words. Told of the rows in order."""
+
+    def __init__(self) -> None:
+        self._label: CellText | None = None
+        self._last = ""
+        self._labelled = False
+
+    def of(self, labels: list[CellText], criterion: CellText) -> str:
+        if labels:
+            self._label, self._last, self._labelled = labels[-1], labels[-1].compact, True
+            return self._last
+        spans = self._label is not None and criterion.row < self._label.row + self._label.rowspan
+        if spans and self._label is not None:
+            return self._label.compact
+        if not self._labelled or _NAMES_ITSELF.fullmatch(criterion.compact):
+            self._last, self._labelled = criterion.compact, False
+        return self._last
 
 
 def _reviews(cells: tuple[CellText, ...], *, before: bool) -> bool:
@@ -179,7 +201,13 @@ def points_of(text: str) -> float | None:
 
 
 def _short(text: str) -> str:
-    return re.sub(r"\s|（[\d.]+分）", "", text)[:24]
+    """A label as it is; of a whole criterion the first words, up to what they give."""
+    words = re.sub(r"\s|（[\d.]+分）", "", text)
+    if len(words) <= _LONGEST_NAME:
+        return words
+    words = _NUMBER_AHEAD.sub("", words)
+    end = _NAME_END.search(words, _LEAST_NAME)
+    return words[: min(_LONGEST_NAME, end.start() if end else _LONGEST_NAME)]
 
 
 def total_points(rows: list[ScoreRow], price_weight: float | None) -> float | None:

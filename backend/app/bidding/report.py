@@ -18,6 +18,7 @@ from backend.app.bidding.findings import (
     Tab,
     Verdict,
 )
+from backend.app.bidding.rules.lots import Lot
 from backend.app.bidding.summary import summarise
 from backend.app.documents.canonical import Document
 
@@ -71,10 +72,7 @@ def build_report(
         "facts": _facts(document, analysis.facts),
         "tabs": _tabs(document, analysis.findings, ids),
         "compliance": [_check(document, check) for check in analysis.compliance],
-        "lots": [
-            {"id": lot.id, "name": lot.name, "text": _excerpt(document, lot.span)}
-            for lot in analysis.extra.get("lots", ())
-        ],
+        "lots": [_lot(document, lot) for lot in analysis.extra.get("lots", ())],
         "gaps": [dict(gap) for gap in analysis.gaps],
         "document": {
             "filename": source.filename,
@@ -126,18 +124,29 @@ def _source(document: Document, span: Span) -> dict[str, Any]:
     return found
 
 
+def _lot(document: Document, lot: Lot) -> dict[str, Any]:
+    """The amounts have the shape of facts, null where the lot states none of its own."""
+    return {
+        "id": lot.id,
+        "name": lot.name,
+        "text": _excerpt(document, lot.span),
+        "budget": _fact(document, lot.budget),
+        "price_ceiling": _fact(document, lot.price_ceiling),
+        "bid_bond": _fact(document, lot.bid_bond),
+        "score_total": lot.score_total,
+    }
+
+
+def _fact(document: Document, fact: Fact | None) -> dict[str, Any] | None:
+    if fact is None:
+        return None
+    return {"value": fact.value, "text": fact.text, "source": _source(document, fact.source)}
+
+
 def _facts(document: Document, facts: Mapping[str, Fact | None]) -> dict[str, Any]:
     """Every known fact in the order of the API, null where the document does not say."""
     names = [*FACTS, *(name for name in facts if name not in FACTS)]
-    answer: dict[str, Any] = {}
-    for name in names:
-        fact = facts.get(name)
-        answer[name] = (
-            None
-            if fact is None
-            else {"value": fact.value, "text": fact.text, "source": _source(document, fact.source)}
-        )
-    return answer
+    return {name: _fact(document, facts.get(name)) for name in names}
 
 
 def _item(document: Document, finding: Finding, item_id: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from backend.app.bidding.rules import statutes
 from backend.app.bidding.rules.holidays import certain_working_days, weekdays
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.regime import Procedure, Purchase, Setting
-from backend.app.bidding.rules.scoring import FULL_SCORE, ROUNDING, ScoreRow, total_points
+from backend.app.bidding.rules.scoring import ScoreRow
+from backend.app.bidding.rules.scoring_sums import FULL_SCORE, ROUNDING, total_points
 from backend.app.bidding.rules.statutes import Rule
 
 

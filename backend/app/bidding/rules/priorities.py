@@ -77,8 +77,8 @@ class _Shelf:
         self.by_tab: dict[Tab, set[int]] = defaultdict(set)
         self.used: dict[Tab, int] = defaultdict(int)  # what a tab quotes that no other quoted before it
         self.kept: list[Candidate] = []
-        self._texts: dict[Tab, set[str]] = defaultdict(set)
-        self._pairs: dict[tuple[Tab, str], list[_Words]] = defaultdict(list)
+        self._texts: dict[tuple[Tab, str | None], set[str]] = defaultdict(set)
+        self._pairs: dict[tuple[Tab, str, str | None], list[_Words]] = defaultdict(list)
 
     def offer(self, candidate: Candidate, share: float) -> bool:
         """Take the candidate unless it repeats another or its tab would exceed `share` of the text."""
@@ -86,7 +86,8 @@ class _Shelf:
         place = {at for at in range(span.start, span.end) if not self._text[at].isspace()}
         mine = self.by_tab[candidate.tab]
         key = _key(candidate.compact)
-        if key in self._texts[candidate.tab] or len(place & mine) > _SAME * len(place):
+        texts = self._texts[candidate.tab, candidate.lot]
+        if key in texts or len(place & mine) > _SAME * len(place):
             return True  # settled: it is said already
         words = _Words(frozenset(pairwise(key)), "".join(filter(str.isdigit, key)))
         if self._says_the_same(candidate, words):
@@ -96,7 +97,7 @@ class _Shelf:
             return False
         if len(self.covered) + new > SHARE_OF_TEXT * self.length:
             return False
-        self._texts[candidate.tab].add(key)
+        texts.add(key)
         self._pairs[_kind(candidate)].append(words)
         mine |= place
         self.used[candidate.tab] += new
@@ -131,9 +132,10 @@ def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
     return tuple(_finding(candidate) for candidate in shelf.kept)
 
 
-def _kind(candidate: Candidate) -> tuple[Tab, str]:
-    """Clauses of one kind may repeat one another; technical ones are titled by what they are about."""
-    return candidate.tab, "" if candidate.tab is Tab.TECHNICAL_REQUIREMENTS else candidate.title
+def _kind(candidate: Candidate) -> tuple[Tab, str, str | None]:
+    """Clauses of one kind may repeat one another, in one lot; technical ones are titled by their matter."""
+    title = "" if candidate.tab is Tab.TECHNICAL_REQUIREMENTS else candidate.title
+    return candidate.tab, title, candidate.lot
 
 
 def _unchosen(candidate: Candidate) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.app.bidding.findings import Span
 from backend.app.bidding.rules.tables import CellText, Table
@@ -22,8 +22,8 @@ _SCORES_BIDS = re.compile(
 )
 _NAMED = re.compile(r"评分(?:表|标准|细则|办法)")
 _HEADER_LENGTH = 20
+_WEIGHT = re.compile(r"权重[^\d；。]{0,6}(\d{1,2}(?:\.\d+)?)%")
 _ENOUGH = 3  # criteria that give points: a scoring table even without a column for them
-FULL_SCORE, ROUNDING = 100.0, 1e-6
 _NUMBER = r"(\d{1,3}(?:\.\d{1,2})?)"
 _POINTS_CELL = re.compile(
     rf"^(?:满分)?(?:[（(]?0(?:\.0)?分?[~～\-—–－至到]{{1,2}}{_NUMBER}分?[)）]?"
@@ -61,6 +61,8 @@ class ScoreRow:
     criterion: CellText
     name_span: Span | None
     table: int
+    lot: str | None = None  # of the table, where each lot has its own
+    weight: float | None = None  # percent of the whole that the table's points count for, where it says so
 
 
 def score_rows(tables: Iterable[Table]) -> list[ScoreRow]:
@@ -68,8 +70,15 @@ def score_rows(tables: Iterable[Table]) -> list[ScoreRow]:
     rows: list[ScoreRow] = []
     for table in tables:
         if _scores_bids(table):
-            rows.extend(_rows(table))
+            weight = _weight(table)
+            rows.extend(replace(row, weight=weight) for row in _rows(table))
     return rows
+
+
+def _weight(table: Table) -> float | None:
+    """ "技术部分评审表（100分，权重30%）": from the line just above."""
+    found = _WEIGHT.search(table.title.split("；")[-1])
+    return float(found.group(1)) if found else None
 
 
 def _scores_bids(table: Table) -> bool:
@@ -208,18 +217,3 @@ def _short(text: str) -> str:
     words = _NUMBER_AHEAD.sub("", words)
     end = _NAME_END.search(words, _LEAST_NAME)
     return words[: min(_LONGEST_NAME, end.start() if end else _LONGEST_NAME)]
-
-
-def total_points(rows: list[ScoreRow], price_weight: float | None) -> float | None:
-    """The sum of the rows; None when there are too few for a table of all criteria.
-
-    The price is added where a formula outside the tables scores it, which shows in the sum alone.
-    """
-    points = [row.points for row in rows if row.points is not None]
-    if len(points) < _ENOUGH:
-        return None
-    total = sum(points)
-    priced = any("价" in row.name for row in rows)
-    if price_weight and not priced and abs(total + price_weight - FULL_SCORE) < ROUNDING:
-        return total + price_weight
-    return total

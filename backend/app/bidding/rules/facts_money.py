@@ -162,6 +162,8 @@ def _in_column(row: Statement, named: int, columns: int, unit: int | None) -> It
     for n, part in enumerate(parts):
         if len(parts) == columns:
             in_column = n == named
+        elif _TOTAL.match(row.compact):  # its label spans the columns before
+            in_column = n - len(parts) == named - columns
         else:  # a cell of its own, or a row with empty cells
             in_column = len(parts) > 1 or (cell is not None and cell.col in (0, named))
         found = find_amounts(part, unit) if in_column else []

@@ -45,7 +45,7 @@ def scan(passage: Passage, tab: Tab, rules: Sequence[ClauseRule]) -> Iterator[Ca
         sentence = passage.compact[start:end]
         if len(sentence) < 5 or (sentence[-1] == "：" and len(sentence) < _LABEL):
             continue  # a label: its value stands in the next passage
-        if _BLANK.search(sentence) and not re.search(r"\d{2}(?!\d?%）)", sentence):
+        if _BLANK.search(sentence) and not re.search(r"(?<![\d.])\d{2,}(?![\d.])", sentence):
             continue
         best: tuple[float, ClauseRule, tuple[int, int]] | None = None
         for rule in rules:

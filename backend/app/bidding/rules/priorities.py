@@ -42,7 +42,7 @@ _LIKE_WITH_FIGURES, _MANY_FIGURES = 0.5, 4
 _KINDS_WITH_FIGURES = frozenset({Tab.BID_TIMELINE, Tab.COST_ITEMS, Tab.SUBMISSION_FORMAT})
 # "详见投标人须知前附表": the place that is named has the words.
 _ELSEWHERE = re.compile(
-    r"(?:详见|见)[“【《]?(?:本)?(?:投标|供应商|响应|采购|招标|磋商|谈判|须知)?[^，。；]{0,8}(?:前附表|资料表|公告|邀请)[”】》]?[^，。；]{0,6}[）)。；]?$"
+    r"(?:详见|见)[“【《]?(?:本)?(?:投标|供应商|响应|采购|招标|磋商|谈判|须知)?[^，。；]{0,8}(?:前附表|资料表|公告|邀请)[”】》]?[^，。；]{0,6}(?:，以[^，。；]{0,20}为准)?[）)。；]?$"
     r"|【[^】]{0,12}前附表】"
 )
 _ELSEWHERE_PENALTY = 30

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backend.app.bidding.findings import Priority, Span, Tab
 from backend.app.bidding.rules.passages import Passage
 
-_BREAK = re.compile(r"[，、,：]")
+_BREAK = re.compile(r"[，、,]|：(?!\d)")  # "17：30" is one
 # The number of a list item says nothing outside its list; a clause number ("15.4") is an address and stays.
 _ITEM_NUMBER = re.compile(
     r"\s*(?:[（(]\s*[\d一二三四五六七八九十]{1,3}\s*[）)]|[①-⑳⑴-⒇]|\d{1,2}\s*[)）、]|\d{1,2}\s*[.．](?!\s?\d)"
@@ -17,6 +17,7 @@ _ITEM_NUMBER = re.compile(
 _TAIL = "；;，,、：:。 \t\r\n\u3000\xa0"
 _BRACKETS = {"（": "）", "(": ")", "《": "》", "“": "”", "【": "】"}
 _CLOSING_REACH = 16  # characters behind a quote in which a bracket that it opens may be closed
+_LOOSE_END = re.compile(r"[，；](?:则|且|并|或|并且|或者|否则|如|其中|以便|同时)其?$")
 _LEAST_LEFT = 4
 
 
@@ -95,7 +96,7 @@ def tidy(span: Span, text: str) -> Span:
         start = found.end()
     words = text[start:end]
     start += len(words) - len(words.lstrip())
-    end = start + len(words.strip().rstrip(_TAIL))
+    end = start + len(_LOOSE_END.sub("", words.strip().rstrip(_TAIL)))
     return Span(start, end) if end - start >= _LEAST_LEFT else span
 
 

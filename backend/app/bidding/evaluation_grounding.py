@@ -58,7 +58,7 @@ class _PageText:
 
     def __init__(self, page: Any) -> None:
         self._text = page.get_textpage()
-        self._crop = page.get_cropbox()
+        self._crop = page.get_bbox()  # boxes may be inherited from the page tree
         self._turn = page.get_rotation()
 
     def inside(self, rect: Rect) -> str:

@@ -26,6 +26,7 @@ _STARTS = re.compile(
     r"|综合评(?:分|估)|价格分|报价(?:得分|评审)"
 )
 _TIER = re.compile(r"(?:^|(?<=：))[（(]?(\d)[）)、.]")
+_MOST_ONLY = re.compile(r"，?(?:本项)?(?:最高|最多|满分)(?:得|可得|加)?\d+(?:\.\d+)?分[。；]?")
 _NOTHING = re.compile(r"得0分|不得分")
 _ROW_RULES = 4  # of `_RULES`: formula, benchmark, weights, discount
 _PRICE = re.compile(r"报价|价格|评标价|基准价|参考价|商务评审价")
@@ -155,7 +156,7 @@ def _top(text: str, sentences: list[tuple[int, int]]) -> tuple[int, int]:
     best = sentences[0] if sentences else (0, len(text))
     most = -1.0
     for start, end in sentences:
-        if not _GIVES.search(text[start:end]):
+        if not _GIVES.search(text[start:end]) or _MOST_ONLY.fullmatch(text, start, end):
             continue
         points = points_of(text[start:end]) or 0.0
         if points > most:

@@ -93,7 +93,9 @@ def _bond_at(statement: Statement, place: Place, *, percent: bool) -> Iterator[C
     reach = _reach(statement, place)
     if (none := _none_in(compact, place.start, reach)) is not None:
         yield Candidate(0, statement, *none, weight, place.label)
-    elif (amount := _amount_in(compact, place.start, reach)) is not None:
+    elif (amount := _amount_in(compact, place.start, reach)) is not None and not _in_columns(
+        statement, amount
+    ):
         yield Candidate(amount.value_yuan, statement, amount.start, amount.end, weight, place.label)
     elif percent:
         yield from _percent(statement, place, reach, weight)
@@ -121,6 +123,15 @@ def _amount_in(compact: str, start: int, reach: str) -> Amount | None:
             return None
         return Amount(amount.value_yuan, start + amount.start, start + amount.end)
     return None
+
+
+def _in_columns(statement: Statement, amount: Amount) -> bool:
+    """Whether further amounts follow, apart by white space alone: the columns of lots, come as one line."""
+    if statement.passage.cell is not None:
+        return False
+    text, places = statement.passage.spaced(amount.start, len(statement.compact))
+    behind = text[places.index(amount.end) :] if amount.end in places else ""
+    return behind.startswith(" ") and any(found.start == 0 for found in find_amounts(behind.lstrip()))
 
 
 def _amount_ahead(compact: str, label: int) -> Amount | None:

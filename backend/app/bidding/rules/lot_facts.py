@@ -111,6 +111,8 @@ def _in_sentence(passage: Passage, start: int, end: int, places: LotPlaces, text
         words = compact[before:low]
         named = _nearest(compact[start:low]) or _fact_name(passage.label) or _fact_name(passage.section)
         lots = mentions(words)
+        if named is None and lots:
+            named = _nearest(compact[:low])  # "保证金：包1 3000元；包2 4500元"
         lot = lots[-1].id if lots else places.lot_of(passage.span(start, high))
         if before == start or lots:  # a second amount of one lot is its repetition in words
             usable = lot is not None and named is not None and amount.value_yuan >= _LEAST

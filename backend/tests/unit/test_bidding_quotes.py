@@ -67,7 +67,8 @@ def test_what_the_panel_may_not_do_and_complaints_are_no_requirement_for_a_bid()
 def test_a_date_that_notice_and_front_table_both_give_is_one_finding() -> None:
     document = mixed(
         [
-            "第一章 公告\n投标截止时间：2026年5月20日9:30（北京时间）\n第二章 投标人须知\n投标人须知前附表",
+            "第一章 公告\n提交投标文件截止时间：2026年5月20日9:30（北京时间），地点为云岭市交易中心三楼\n"
+            "第二章 投标人须知\n投标人须知前附表",
             [("条款号", "名称", "内容"), ("4.2", "投标截止时间", "2026年5月20日9:30")],
         ]
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from backend.app.documents.canonical import NO_BOX, Document
@@ -118,11 +119,11 @@ class PdfPage:
 def make_pdf(path: Path, *pages: PdfPage, unicode_of: dict[str, str] | None = None) -> Path:
     """A PDF in which every character is one em wide; `unicode_of` spoils the text layer's meaning.
 
-    Its font (Type 3, at most 255 letters) brings its glyphs along: PDFium takes equal lines in a font without
+    Its fonts (Type 3, 255 letters each) bring their glyphs along: PDFium takes equal lines in a font without
     any for one line drawn twice.
     """
     letters = sorted({char for page in pages for _, _, _, text in page.texts for char in text})
-    codes = {char: at + 1 for at, char in enumerate(letters)}
+    codes = {char: divmod(at, _IN_FONT) for at, char in enumerate(letters)}
     objects: list[bytes] = []
 
     def add(content: str | bytes) -> int:
@@ -130,15 +131,10 @@ def make_pdf(path: Path, *pages: PdfPage, unicode_of: dict[str, str] | None = No
         return len(objects)
 
     catalog, tree = add(""), add("")
-    cmap = add(_stream(_to_unicode(codes, unicode_of or {})))
     letter = add(_stream("1000 0 0 -120 1000 880 d1 0 -120 1000 1000 re f"))
-    names = " ".join(f"/g{code}" for code in codes.values())
-    procedures = " ".join(f"/g{code} {letter} 0 R" for code in codes.values())
-    font = add(
-        "<< /Type /Font /Subtype /Type3 /FontBBox [0 -120 1000 880] /FontMatrix [0.001 0 0 0.001 0 0] "
-        f"/CharProcs << {procedures} >> /Encoding << /Type /Encoding /Differences [1 {names}] >> "
-        f"/FirstChar 1 /LastChar {len(codes)} /Widths [{'1000 ' * len(codes)}] /Resources << >> "
-        f"/ToUnicode {cmap} 0 R >>"
+    fonts = " ".join(
+        f"/F{at // _IN_FONT} {_font(add, letters[at : at + _IN_FONT], letter, unicode_of or {})} 0 R"
+        for at in range(0, max(1, len(letters)), _IN_FONT)
     )
     image = add(
         b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 "
@@ -152,7 +148,7 @@ def make_pdf(path: Path, *pages: PdfPage, unicode_of: dict[str, str] | None = No
             add(
                 f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 {page.width} {page.height}] {crop} "
                 f"/Rotate {page.rotate} /Contents {content} 0 R "
-                f"/Resources << /Font << /F {font} 0 R >> /XObject << /I {image} 0 R >> >> >>"
+                f"/Resources << /Font << {fonts} >> /XObject << /I {image} 0 R >> >> >>"
             )
         )
     objects[catalog - 1] = f"<< /Type /Catalog /Pages {tree} 0 R >>".encode()
@@ -162,15 +158,35 @@ def make_pdf(path: Path, *pages: PdfPage, unicode_of: dict[str, str] | None = No
     return path
 
 
+_IN_FONT = 255
+
+
+def _font(add: Callable[[str], int], letters: list[str], glyph: int, spoiled: dict[str, str]) -> int:
+    """A font of these letters, all drawn as one box; their codes count from 1."""
+    codes = {char: at + 1 for at, char in enumerate(letters)}
+    cmap = add(_stream(_to_unicode(codes, spoiled)).decode("latin-1"))
+    names = " ".join(f"/g{code}" for code in codes.values())
+    procedures = " ".join(f"/g{code} {glyph} 0 R" for code in codes.values())
+    return add(
+        "<< /Type /Font /Subtype /Type3 /FontBBox [0 -120 1000 880] /FontMatrix [0.001 0 0 0.001 0 0] "
+        f"/CharProcs << {procedures} >> /Encoding << /Type /Encoding /Differences [1 {names}] >> "
+        f"/FirstChar 1 /LastChar {len(codes)} /Widths [{'1000 ' * len(codes)}] /Resources << >> "
+        f"/ToUnicode {cmap} 0 R >>"
+    )
+
+
 _UPRIGHT = {0: "1 0 0 1", 90: "0 1 -1 0", 180: "-1 0 0 -1", 270: "0 -1 1 0"}
 
 
-def _drawing(page: PdfPage, codes: dict[str, int]) -> str:
+def _drawing(page: PdfPage, codes: dict[str, tuple[int, int]]) -> str:
     rows = [f"q {page.width} 0 0 {page.height} 0 0 cm /I Do Q"] if page.image else []
     rows += [f"{x0} {y0} m {x1} {y1} l S" for x0, y0, x1, y1 in page.lines]
     for x, y, size, text in page.texts:
-        glyphs = "".join(f"{codes[char]:02X}" for char in text)
-        rows.append(f"BT /F {size} Tf {page.slope or _UPRIGHT[page.rotate]} {x} {y} Tm <{glyphs}> Tj ET")
+        shown = " ".join(
+            f"/F{font} {size} Tf <{''.join(f'{codes[char][1] + 1:02X}' for char in run)}> Tj"
+            for font, run in groupby(text, key=lambda char: codes[char][0])
+        )
+        rows.append(f"BT {page.slope or _UPRIGHT[page.rotate]} {x} {y} Tm {shown} ET")
     return "\n".join(rows)
 
 

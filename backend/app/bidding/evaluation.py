@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from backend.app.bidding.evaluation_grounding import wrong_rects
 from backend.app.bidding.evaluation_match import (
     MIN_COVER,
     CompactText,
@@ -50,6 +51,9 @@ class DocumentScore:
     pages: float = 0.0
     quoted: float = 0.0  # share of the text that all findings together quote
     bad_quotes: int = 0  # spans that are empty or lie outside the text
+    wrong_rects: int = 0  # spans whose boxes, read again from the PDF, do not hold their words
+    compliance: tuple[int, int] | None = None  # labels found, labels; None: not measured
+    cost: float = 0.0  # of the model's calls
     score_total: tuple[float | None, float | None] | None = None  # (expected, given); None: not labelled
     seconds: float = 0.0
     counted: bool = True
@@ -89,6 +93,12 @@ class Evaluation:
         return [item for score in self.counted for item in score.items]
 
     @property
+    def compliance(self) -> tuple[int, int] | None:
+        """Labels found and labels of the documents that have any; None when it was not measured."""
+        known = [score.compliance for score in self.counted if score.compliance is not None]
+        return (sum(found for found, _ in known), sum(of for _, of in known)) if known else None
+
+    @property
     def must_recall(self) -> float:
         return recall(item for item in self.items if item.must)
 
@@ -117,7 +127,8 @@ def score_document(
         findings=len(spans),
         pages=float(len(document.pages) or max(1.0, len(text) / CHARS_PER_PAGE)),
         quoted=_quoted(text, spans),
-        bad_quotes=sum(not _is_quote(text, span) for span in _all_spans(analysis)),
+        bad_quotes=sum(not _is_quote(text, span) for span in all_spans(analysis)),
+        cost=float((analysis.extra.get("usage") or {}).get("cost") or 0.0),
         score_total=(total["total"], _number(analysis.extra.get("score_total")))
         if total.get("total") is not None
         else None,
@@ -138,7 +149,8 @@ def _score_items(text: str, analysis: Analysis, items: list[dict[str, Any]]) -> 
         yield ItemScore(item["tab"], item["excerpt"], bool(item.get("must")), found, bool(places))
 
 
-def _all_spans(analysis: Analysis) -> Iterable[Span]:
+def all_spans(analysis: Analysis) -> Iterable[Span]:
+    """Everything that an analysis quotes."""
     yield from (finding.span for finding in analysis.findings)
     yield from (fact.source for fact in analysis.facts.values() if fact is not None)
     yield from (span for check in analysis.compliance for span in check.evidence)
@@ -161,23 +173,31 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def evaluate_folder(folder: Path, analyse: Callable[[Path], tuple[Document, Analysis]]) -> Evaluation:
+Analyse = Callable[[Path], tuple[Document, Analysis]]
+# Labels found and labels of one document; None when its labels say nothing of compliance.
+MeasureCompliance = Callable[[Analysis, dict[str, Any]], tuple[int, int] | None]
+
+
+def evaluate_folder(
+    folder: Path, analyse: Analyse, *, compliance: MeasureCompliance | None = None
+) -> Evaluation:
     """Analyse every document below `folder` that has labels beside it.
 
-    `analyse` reads and analyses one file. A document that needs OCR, or fails with another AppError, is
-    reported and left out of the sums; so is a second form of a document (its labels name another file).
+    `analyse` reads and analyses one file; `compliance` measures its checks against its labels. A document
+    that needs OCR, or fails with another AppError, is reported and left out of the sums; so is a second form
+    of a document (its labels name another file).
     """
     scores: list[DocumentScore] = []
     for labels in sorted(folder.rglob(f"*{GOLD_SUFFIX}")):
         gold = json.loads(labels.read_text("utf-8"))
         stem = labels.name.removesuffix(GOLD_SUFFIX)
         documents = sorted(p for p in labels.parent.glob(f"{stem}.*") if p.suffix != ".json")
-        scores.extend(_evaluate(path, gold, analyse) for path in documents)
+        scores.extend(_evaluate(path, gold, analyse, compliance) for path in documents)
     return Evaluation(tuple(scores))
 
 
 def _evaluate(
-    path: Path, gold: dict[str, Any], analyse: Callable[[Path], tuple[Document, Analysis]]
+    path: Path, gold: dict[str, Any], analyse: Analyse, compliance: MeasureCompliance | None
 ) -> DocumentScore:
     began = time.perf_counter()
     try:
@@ -187,7 +207,11 @@ def _evaluate(
     except AppError as error:
         return DocumentScore(path.name, counted=False, note=f"failed: {type(error).__name__}")
     seconds = time.perf_counter() - began
-    score = score_document(document, analysis, gold, name=path.name, seconds=seconds)
+    score = replace(
+        score_document(document, analysis, gold, name=path.name, seconds=seconds),
+        wrong_rects=wrong_rects(path, document, all_spans(analysis)),
+        compliance=compliance(analysis, gold) if compliance is not None else None,
+    )
     is_copy = gold.get("file") not in (None, path.name)
     return _as_copy(score) if is_copy else score
 
@@ -202,6 +226,7 @@ __all__ = [
     "DocumentScore",
     "Evaluation",
     "ItemScore",
+    "all_spans",
     "evaluate_folder",
     "recall",
     "score_document",

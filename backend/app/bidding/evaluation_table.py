@@ -19,7 +19,7 @@ _TAB_HEADS = {
 }
 _HEAD = (
     "document", "right", "wrong", "missed", "invented", *_TAB_HEADS.values(),
-    "all", "must", "quoted", "per page", "bad", "scores", "seconds",
+    "all", "must", "quoted", "per page", "bad", "rects", "scores", "law", "s/page", "cost",
 )  # fmt: skip
 _OUTCOMES = (Outcome.RIGHT, Outcome.WRONG, Outcome.MISSED, Outcome.INVENTED)
 
@@ -59,8 +59,11 @@ def _row(score: DocumentScore) -> tuple[str, ...]:
         _percent(score.quoted),
         f"{score.findings / score.pages:.1f}" if score.pages else "-",
         str(score.bad_quotes),
+        str(score.wrong_rects),
         {True: "ok", False: "no", None: "-"}[score.scoring_right],
-        f"{score.seconds:.2f}",
+        _law(score.compliance),
+        f"{score.seconds / score.pages:.3f}" if score.pages else "-",
+        f"{score.cost:.2f}",
     ]
     return (score.name, *cells, *([f"({score.note})"] if score.note else []))
 
@@ -82,8 +85,11 @@ def _sum(evaluation: Evaluation) -> tuple[str, ...]:
         _percent(sum(score.quoted for score in counted) / len(counted)) if counted else "-",
         f"{sum(score.findings for score in counted) / pages:.1f}" if pages else "-",
         str(sum(score.bad_quotes for score in counted)),
+        str(sum(score.wrong_rects for score in counted)),
         f"{sum(score.scoring_right is True for score in labelled)}/{len(labelled)}",
-        f"{sum(score.seconds for score in counted):.2f}",
+        _law(evaluation.compliance),
+        f"{sum(score.seconds for score in counted) / pages:.3f}" if pages else "-",
+        f"{sum(score.cost for score in counted):.2f}",
     ]
     return (f"sum of {len(counted)}", *cells)
 
@@ -94,8 +100,13 @@ def _legend(evaluation: Evaluation) -> list[str]:
         f"invented {evaluation.total(Outcome.INVENTED)}; rightly null {evaluation.total(Outcome.ABSENT)}",
         f"items found {_percent(recall(evaluation.items))}, must-items {_percent(evaluation.must_recall)}",
         "hard … timeline: labelled items found by tab; quoted: share of the text in findings; "
-        "bad: quotes that are not the text's; scores: sum of the scoring table",
+        "bad: quotes that are not the text's; rects: quotes that are not in their boxes of the PDF",
+        "scores: sum of the scoring table; law: compliance labels found; s/page: seconds a page",
     ]
+
+
+def _law(found: tuple[int, int] | None) -> str:
+    return "-" if found is None else f"{found[0]}/{found[1]}"
 
 
 def _fraction(items: Iterable[ItemScore]) -> str:

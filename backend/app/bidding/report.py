@@ -19,6 +19,7 @@ from backend.app.bidding.findings import (
     Verdict,
     ids_of,
 )
+from backend.app.bidding.rules.lots import Lot
 from backend.app.bidding.summary import summarise
 from backend.app.documents.canonical import Document
 
@@ -72,10 +73,7 @@ def build_report(
         "facts": _facts(document, analysis),
         "tabs": _tabs(document, analysis.findings, ids),
         "compliance": [_check(document, check) for check in analysis.compliance],
-        "lots": [
-            {"id": lot.id, "name": lot.name, "text": _excerpt(document, lot.span)}
-            for lot in analysis.extra.get("lots", ())
-        ],
+        "lots": [_lot(document, lot) for lot in analysis.extra.get("lots", ())],
         "gaps": [dict(gap) for gap in analysis.gaps],
         "document": {
             "filename": source.filename,
@@ -130,6 +128,23 @@ def _facts(document: Document, analysis: Analysis) -> dict[str, Any]:
         if fact is not None and name in conflicts:
             answer[name]["conflicts"] = [_fact(document, other) for other in conflicts[name]]
     return answer
+
+
+def _lot(document: Document, lot: Lot) -> dict[str, Any]:
+    """The amounts have the shape of facts, null where the lot states none of its own."""
+    return {
+        "id": lot.id,
+        "name": lot.name,
+        "text": _excerpt(document, lot.span),
+        "budget": _fact_or_null(document, lot.budget),
+        "price_ceiling": _fact_or_null(document, lot.price_ceiling),
+        "bid_bond": _fact_or_null(document, lot.bid_bond),
+        "score_total": lot.score_total,
+    }
+
+
+def _fact_or_null(document: Document, fact: Fact | None) -> dict[str, Any] | None:
+    return None if fact is None else _fact(document, fact)
 
 
 def _fact(document: Document, fact: Fact) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def test_a_consequence_is_quoted_with_the_sentence_that_it_goes_back_to(conseque
     quotes = found(document, Tab.HARD_REQUIREMENTS)
 
     assert [quote for quote in quotes if consequence in quote] == [
-        f"3.2 投标人之间不得相互协商报价。{consequence}。"
+        f"3.2 投标人之间不得相互协商报价。{consequence}"
     ]
 
 

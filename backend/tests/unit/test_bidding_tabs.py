@@ -115,7 +115,7 @@ def test_papers_that_the_service_is_about_are_not_those_of_the_bid() -> None:
         "投标人应提交样品，样品于截止时间前送至采购人处。"
     )
 
-    assert found(document, Tab.SUBMISSION_FORMAT) == ["投标人应提交样品，样品于截止时间前送至采购人处。"]
+    assert found(document, Tab.SUBMISSION_FORMAT) == ["投标人应提交样品，样品于截止时间前送至采购人处"]
 
 
 # --- 技术要求

@@ -223,4 +223,4 @@ def test_the_page_shows_what_went_and_what_came() -> None:
 
     assert "~~120~~" in page
     assert "**110**" in page
-    assert "| 预算（元） |" in page
+    assert "| 预算金额（元） |" in page

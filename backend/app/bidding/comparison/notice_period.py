@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from backend.app.bidding.findings import Fact, Regime, Span, Verdict
-from backend.app.bidding.rules.compliance import parse_day
+from backend.app.bidding.rules.compliance.case import parse_day
 from backend.app.bidding.rules.dates import find_dates
 from backend.app.documents.canonical import Document
 

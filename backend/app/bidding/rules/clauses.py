@@ -15,7 +15,9 @@ BIDDING = frozenset({Zone.NOTICE, Zone.INSTRUCTIONS, Zone.EVALUATION, Zone.REQUI
 ANYWHERE = frozenset(Zone)
 _MOST_A_SENTENCE = 3
 _LABEL = 24
-_BLANK = re.compile(r"[_＿]{2,}|/年/月/日|年月日")
+_BLANK = re.compile(
+    r"[_＿]{2,}|/年/月/日|年月日|(?<!\d)/个?(?:工作日|日历天|天|元|%)|(?:总?价|金额)的?%|即元|(?:支付|为)元"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ClauseRule:
     weight: float
     zones: frozenset[Zone] = ANYWHERE - {Zone.FORMS}
     avoid: re.Pattern[str] | None = None
-    reach: int = 58
+    reach: int = 48
 
 
 _ZONE_FACTOR = {Zone.NOTICE: 1.01, Zone.FORMS: 0.75, Zone.CONTRACT: 0.85}
@@ -43,7 +45,7 @@ def scan(passage: Passage, tab: Tab, rules: Sequence[ClauseRule]) -> Iterator[Ca
         sentence = passage.compact[start:end]
         if len(sentence) < 5 or (sentence[-1] == "：" and len(sentence) < _LABEL):
             continue  # a label: its value stands in the next passage
-        if _BLANK.search(sentence) and not re.search(r"\d{2}", sentence):
+        if _BLANK.search(sentence) and not re.search(r"(?<![\d.])\d{2,}(?![\d.])", sentence):
             continue
         best: tuple[float, ClauseRule, tuple[int, int]] | None = None
         for rule in rules:

@@ -11,7 +11,7 @@ from backend.app.bidding.rules.facts_money import BELOW_OR_ABOVE, UNIT_RATE, nam
 from backend.app.bidding.rules.statements import TRUST, Candidate, Place, Source, Statement, choose
 from backend.app.bidding.rules.values import Amount, find_amounts, find_percents, money_unit
 
-_BOND = re.compile(
+BID_BOND = re.compile(
     r"(?:(?:投标|磋商|谈判|响应|应答|询价|比选|报价|竞价|参选|竞标|参与|申请|采购|询比|遴选|竞争性磋商|竞争性谈判)保证金|(?<!履约)(?<!质量)(?<!质保)(?<!期)"
     r"(?<!农民工工资)(?<!支付)保证金(?:金额|数额)|投标担保)"
     r"(?!有效期|账|帐|收据|缴纳(?:凭证|证明)|交纳(?:凭证|证明)|退|不予|将|函|的形式|形式|的?缴纳(?:方式|时间)|等)"
@@ -54,7 +54,7 @@ _OF_CONTRACT = re.compile(
 
 
 def bid_bond(statements: list[Statement]) -> Candidate | None:
-    return _bond(statements, _BOND)
+    return _bond(statements, BID_BOND)
 
 
 def performance_bond(statements: list[Statement]) -> Candidate | None:
@@ -93,7 +93,9 @@ def _bond_at(statement: Statement, place: Place, *, percent: bool) -> Iterator[C
     reach = _reach(statement, place)
     if (none := _none_in(compact, place.start, reach)) is not None:
         yield Candidate(0, statement, *none, weight, place.label)
-    elif (amount := _amount_in(compact, place.start, reach)) is not None:
+    elif (amount := _amount_in(compact, place.start, reach)) is not None and not _in_columns(
+        statement, amount
+    ):
         yield Candidate(amount.value_yuan, statement, amount.start, amount.end, weight, place.label)
     elif percent:
         yield from _percent(statement, place, reach, weight)
@@ -121,6 +123,15 @@ def _amount_in(compact: str, start: int, reach: str) -> Amount | None:
             return None
         return Amount(amount.value_yuan, start + amount.start, start + amount.end)
     return None
+
+
+def _in_columns(statement: Statement, amount: Amount) -> bool:
+    """Whether further amounts follow, apart by white space alone: the columns of lots, come as one line."""
+    if statement.passage.cell is not None:
+        return False
+    text, places = statement.passage.spaced(amount.start, len(statement.compact))
+    behind = text[places.index(amount.end) :] if amount.end in places else ""
+    return behind.startswith(" ") and any(found.start == 0 for found in find_amounts(behind.lstrip()))
 
 
 def _amount_ahead(compact: str, label: int) -> Amount | None:

@@ -61,6 +61,10 @@ _PRICE_ROW = re.compile(
 _NOT_PRICE = re.compile(
     r"扣除|折扣|优惠|下浮|上浮|单价|预付|付款|质保|偏差|税率|报价(?:文件|一览)?[^。；，]{0,6}(?:份|日|天)"
 )
+_PRICE_LINE = re.compile(
+    r"(?:[\d一二三四五六七八九十]{1,2}[、.]? )?(?:投标|磋商|谈判|响应|最后|评标)?(?:总)?"
+    r"(?:报价|价格)(?:部分|得分|评分|评审|分)?(?:（[^）]{0,8}）)? (?P<n>\d{1,2}(?:\.\d)?)分? "
+)
 _SCORING = re.compile(r"分值|满分|权重|得分|评分|评审|打分|总分|评标")
 
 
@@ -125,7 +129,7 @@ def _weights(statement: Statement) -> Iterator[Candidate]:
     )
     if not scoring:
         return
-    if found := _points_cell(statement):
+    if found := _points_cell(statement) or _points_in_line(statement):
         yield found
     yield from _formulas(statement)
     for pattern, worth in _WEIGHT_PATTERNS:
@@ -152,6 +156,20 @@ def _formulas(statement: Statement) -> Iterator[Candidate]:
             value = int(product) if abs(product - round(product)) < 1e-9 else round(product, 2)
             trust = 1.0 if statement.source is Source.EVALUATION else 0.8
             yield Candidate(value, statement, *match.span("factors"), 0.8 * trust, match.start())
+
+
+def _points_in_line(statement: Statement) -> Candidate | None:
+    """The row "1  投标报价  20  …" of a table whose cells came as one line, apart by tabs or blanks."""
+    if statement.passage.cell is not None:
+        return None
+    text, places = statement.passage.spaced(0, len(statement.compact))
+    points = _PRICE_LINE.match(text)
+    if points is None or not 5 <= float(points["n"]) <= 100:
+        return None
+    value = float(points["n"])
+    number = int(value) if value == int(value) else value
+    start, end = (places[points.start("n")], places[points.end("n") - 1] + 1)
+    return Candidate(number, statement, start, end, 0.8)
 
 
 def _points_cell(statement: Statement) -> Candidate | None:

@@ -9,12 +9,12 @@ from backend.app.bidding.rules.checkboxes import is_rejected
 from backend.app.bidding.rules.statements import TRUST, Candidate, Place, Source, Statement, choose
 from backend.app.bidding.rules.values import Amount, find_amounts, money_unit
 
-_BUDGET = re.compile(
+BUDGET = re.compile(
     r"(?<!超过)(?<!超出)(?<!高于)(?:(?:项目|采购|本项目|资金|服务|年度|招标|总|合同)?(?:的)?预算(?:总)?(?:金额|价|总额|总价|控制(?:价|金额|数)|资金"
     r"|限额|额度?|经费|费用)?"
     r"|(?:采购|招标)控制金额|(?:合同|项目|招标项目)估算(?:价|金额|总价)|预估(?:总)?金额)(?!单位|编制|评审|执行|法|内|标准|书|的\d|范围|管理|员|和|明细)"
 )
-_CEILING = re.compile(
+CEILING = re.compile(
     r"(?<!超过)(?<!超出)(?<!高于)(?:最高(?:投标|响应|应答|磋商|谈判|报价|采购|总价)?(?:总)?限价|最高(?:投标|响应|磋商|谈判)?(?:总)?报价限[价额]|"
     r"(?:招标|采购|投标|项目)?(?:最高)?控制价|拦标价|(?:投标|采购|报价|响应|磋商)(?:总)?(?:限价|上限价?)|限价金额|(?:投标)?报价上限|最高限额)"
     r"(?!单位|编制|的\d|清单|文件|范围|或者其计算)"
@@ -44,7 +44,7 @@ _TOTAL = re.compile(r"(?:合计|总计|共计)")
 _ROWS_READ = 40
 _LEAST_IN_CELL = 1000  # yuan; a smaller number in a table is a quantity
 _MORE_IN_CELL = 4  # characters that may stand beside the amount in its cell: 元整
-_SAME_AS_BUDGET = re.compile(
+_SAME_ASBUDGET = re.compile(
     r"最高(?:投标|响应|磋商)?(?:总)?限价[：，]?(?:即为?|同|与|等同于|为)(?:本项目)?(?:采购|项目)?预算(?:金额|价)?(?:一致|相同|相等|$|[。；，：])"
 )
 _STATING = frozenset({Source.FRONT_TABLE, Source.NOTICE, Source.REQUIREMENTS})
@@ -55,15 +55,15 @@ def names_several_lots(words: str) -> bool:
 
 
 def budget(statements: list[Statement]) -> Candidate | None:
-    found = [c for s in statements for c in _amounts(s, _BUDGET)]
-    found.extend(_columns(statements, _BUDGET))
+    found = [c for s in statements for c in _amounts(s, BUDGET)]
+    found.extend(_columns(statements, BUDGET))
     return _only(found)
 
 
 def price_ceiling(statements: list[Statement]) -> Candidate | None:
-    found = [c for s in statements for c in _amounts(s, _CEILING)]
-    found.extend(_columns(statements, _CEILING))
-    if not found and any(_SAME_AS_BUDGET.search(s.compact) for s in statements if s.source in _STATING):
+    found = [c for s in statements for c in _amounts(s, CEILING)]
+    found.extend(_columns(statements, CEILING))
+    if not found and any(_SAME_ASBUDGET.search(s.compact) for s in statements if s.source in _STATING):
         # The proof shown is the budget's own words.
         return budget(statements)
     return _only(found)
@@ -162,6 +162,8 @@ def _in_column(row: Statement, named: int, columns: int, unit: int | None) -> It
     for n, part in enumerate(parts):
         if len(parts) == columns:
             in_column = n == named
+        elif _TOTAL.match(row.compact):  # its label spans the columns before
+            in_column = n - len(parts) == named - columns
         else:  # a cell of its own, or a row with empty cells
             in_column = len(parts) > 1 or (cell is not None and cell.col in (0, named))
         found = find_amounts(part, unit) if in_column else []

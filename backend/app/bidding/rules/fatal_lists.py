@@ -12,7 +12,7 @@ from backend.app.bidding.rules.quotes import Candidate, clip_head
 from backend.app.bidding.rules.subjects import subject_of
 from backend.app.bidding.rules.vocabulary import FATAL, LIST_HEAD, ONE_BID, WHOLE_PROCEDURE
 
-ITEM_REACH = 72
+ITEM_REACH = 64
 _LEAD_REACH = 30  # characters from 有下列情形之一的 to the colon
 _LEAST = 6  # characters of an item that says anything
 _NOT_BIDDER = re.compile(
@@ -113,5 +113,7 @@ def item_weight(text: str, subject: str) -> float:
     if subject.startswith("串通"):
         return 56
     if subject == "资格审查":
+        return 52
+    if subject == "实质性响应":
         return 66
-    return 74 if subject.startswith("其他") else 84
+    return 64 if subject.startswith("其他") else 84

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from backend.app.bidding.findings import Finding, Span, Tab
-from backend.app.bidding.rules.quotes import Candidate
+from backend.app.bidding.findings import Finding, Tab
+from backend.app.bidding.rules.quotes import Candidate, tidy
 
 # Quoting everything helps nobody: all findings together keep below this share of the text.
 # White space does not count, in the text as in the quotes.
-SHARE_OF_TEXT = 0.145
-LEAST_CHARACTERS = 1500  # a short notice may be quoted nearly whole
+SHARE_OF_TEXT = 0.12
+LEAST_CHARACTERS = 700  # of a short notice more may be quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,27 @@ _ROOM = {
     Tab.COST_ITEMS: _Room(0.014, 0.040),
     Tab.BID_TIMELINE: _Room(0.011, 0.028),
 }
+# Two clauses of one kind say the same when their figures are equal and this share of their letters is:
+# of the longer one, or, where the figures are many, of the shorter one ("开标时间：…" in the notice and the
+# front table).
 _LIKE, _LEAST_PAIRS = 0.85, 12
+_LIKE_WITH_FIGURES, _MANY_FIGURES = 0.5, 4
+_KINDS_WITH_FIGURES = frozenset({Tab.BID_TIMELINE, Tab.COST_ITEMS, Tab.SUBMISSION_FORMAT})
+# "详见投标人须知前附表": the place that is named has the words.
+_ELSEWHERE = re.compile(
+    r"(?:详见|见)[“【《]?(?:本)?(?:投标|供应商|响应|采购|招标|磋商|谈判|须知)?[^，。；]{0,8}(?:前附表|资料表|公告|邀请)[”】》]?[^，。；]{0,6}(?:，以[^，。；]{0,20}为准)?[）)。；]?$"
+    r"|【[^】]{0,12}前附表】"
+)
+_ELSEWHERE_PENALTY = 30
 _EMPTY_BOX = re.compile(r"[^☑■√☒]{0,12}□")
-_CROWDED = frozenset({Tab.SUBMISSION_FORMAT, Tab.COST_ITEMS, Tab.BID_TIMELINE})
-_FREE_OF_CROWD, _CROWD_PENALTY = 3, 2.5
+# How many clauses of one kind come first, and how much each further one loses.
+_CROWD = {
+    Tab.HARD_REQUIREMENTS: (4, 1.0),
+    Tab.SUBMISSION_FORMAT: (3, 2.5),
+    Tab.COST_ITEMS: (3, 2.5),
+    Tab.BID_TIMELINE: (3, 2.5),
+}
+_FREE_LENGTH, _LENGTH_PENALTY = 30, 0.2  # characters; weight per further character
 _SAME = 0.5  # of the shorter span: two candidates of one tab quote the same
 
 
@@ -60,8 +77,8 @@ class _Shelf:
         self.by_tab: dict[Tab, set[int]] = defaultdict(set)
         self.used: dict[Tab, int] = defaultdict(int)  # what a tab quotes that no other quoted before it
         self.kept: list[Candidate] = []
-        self._texts: dict[Tab, set[str]] = defaultdict(set)
-        self._pairs: dict[tuple[Tab, str], list[_Words]] = defaultdict(list)
+        self._texts: dict[tuple[Tab, str | None], set[str]] = defaultdict(set)
+        self._pairs: dict[tuple[Tab, str, str | None], list[_Words]] = defaultdict(list)
 
     def offer(self, candidate: Candidate, share: float) -> bool:
         """Take the candidate unless it repeats another or its tab would exceed `share` of the text."""
@@ -69,7 +86,8 @@ class _Shelf:
         place = {at for at in range(span.start, span.end) if not self._text[at].isspace()}
         mine = self.by_tab[candidate.tab]
         key = _key(candidate.compact)
-        if key in self._texts[candidate.tab] or len(place & mine) > _SAME * len(place):
+        texts = self._texts[candidate.tab, candidate.lot]
+        if key in texts or len(place & mine) > _SAME * len(place):
             return True  # settled: it is said already
         words = _Words(frozenset(pairwise(key)), "".join(filter(str.isdigit, key)))
         if self._says_the_same(candidate, words):
@@ -79,8 +97,8 @@ class _Shelf:
             return False
         if len(self.covered) + new > SHARE_OF_TEXT * self.length:
             return False
-        self._texts[candidate.tab].add(key)
-        self._pairs[candidate.tab, candidate.title].append(words)
+        texts.add(key)
+        self._pairs[_kind(candidate)].append(words)
         mine |= place
         self.used[candidate.tab] += new
         self.covered |= place
@@ -89,24 +107,35 @@ class _Shelf:
 
     def _says_the_same(self, candidate: Candidate, words: _Words) -> bool:
         """Whether one of its kind has the same figures and nearly the same letters: printed twice."""
-        if candidate.tab is Tab.SCORING_ITEMS or len(words.pairs) < _LEAST_PAIRS:
+        if candidate.tab is Tab.SCORING_ITEMS or not words.pairs:
             return False  # criteria differ in a word or two
-        return any(
-            other.figures == words.figures
-            and len(words.pairs & other.pairs) >= _LIKE * max(len(words.pairs), len(other.pairs))
-            for other in self._pairs[candidate.tab, candidate.title]
-        )
+        many = candidate.tab in _KINDS_WITH_FIGURES and len(words.figures) >= _MANY_FIGURES
+        if len(words.pairs) < _LEAST_PAIRS and not many:
+            return False
+        for other in self._pairs[_kind(candidate)]:
+            common, sizes = len(words.pairs & other.pairs), (len(words.pairs), len(other.pairs))
+            alike = common >= (_LIKE_WITH_FIGURES * min(sizes) if many else _LIKE * max(sizes))
+            if other.figures == words.figures and alike:
+                return True
+        return False
 
 
 def select(candidates: Iterable[Candidate], text: str) -> tuple[Finding, ...]:
     """The heaviest candidates that fit, in order of tab and place. `text`: the document's."""
     shelf = _Shelf(text)
-    waiting = [c for c in _ranked(candidates) if not shelf.offer(c, _ROOM[c.tab].own)]
+    tidied = (replace(c, span=tidy(c.span, text)) for c in candidates)
+    waiting = [c for c in _ranked(tidied) if not shelf.offer(c, _ROOM[c.tab].own)]
     for candidate in waiting:
         shelf.offer(candidate, _ROOM[candidate.tab].most)
     order = {tab: n for n, tab in enumerate(Tab)}
     shelf.kept.sort(key=lambda c: (order[c.tab], c.span.start, c.span.end))
-    return tuple(_finding(candidate, text) for candidate in shelf.kept)
+    return tuple(_finding(candidate) for candidate in shelf.kept)
+
+
+def _kind(candidate: Candidate) -> tuple[Tab, str, str | None]:
+    """Clauses of one kind may repeat one another, in one lot; technical ones are titled by their matter."""
+    title = "" if candidate.tab is Tab.TECHNICAL_REQUIREMENTS else candidate.title
+    return candidate.tab, title, candidate.lot
 
 
 def _unchosen(candidate: Candidate) -> bool:
@@ -123,10 +152,19 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     for candidate in by_weight:
         kind = (candidate.tab, candidate.title)
         seen[kind] += 1
-        crowd = max(0, seen[kind] - _FREE_OF_CROWD) if candidate.tab in _CROWDED else 0
-        ranked.append((candidate.weight - _CROWD_PENALTY * crowd, candidate))
+        free, penalty = _CROWD.get(candidate.tab, (0, 0.0))
+        crowd = penalty * max(0, seen[kind] - free)
+        elsewhere = _ELSEWHERE_PENALTY if _ELSEWHERE.search(candidate.compact) else 0
+        ranked.append((candidate.weight - crowd - elsewhere - _length_penalty(candidate), candidate))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].span.start, pair[1].span.end, pair[1].title))
     return [candidate for _, candidate in ranked]
+
+
+def _length_penalty(candidate: Candidate) -> float:
+    """Of two clauses of one weight the shorter leaves room for a third; criteria all have to be there."""
+    if candidate.tab is Tab.SCORING_ITEMS:
+        return 0.0
+    return _LENGTH_PENALTY * max(0, len(candidate.compact) - _FREE_LENGTH)
 
 
 def _key(compact: str) -> str:
@@ -135,18 +173,11 @@ def _key(compact: str) -> str:
     return words.lstrip("0123456789一二三四五六七八九十")
 
 
-def _trimmed(span: Span, text: str) -> Span:
-    """Without white space at its ends: the joint of two lines read as one is a line end in the text."""
-    words = text[span.start : span.end]
-    start = span.start + len(words) - len(words.lstrip())
-    return Span(start, start + len(words.strip()))
-
-
-def _finding(candidate: Candidate, text: str) -> Finding:
+def _finding(candidate: Candidate) -> Finding:
     return Finding(
         candidate.tab,
         candidate.title,
-        _trimmed(candidate.span, text),
+        candidate.span,
         candidate.priority,
         candidate.why,
         candidate.guidance,

@@ -23,6 +23,10 @@ _BY_REFERENCE = re.compile(
 )
 _POINTS_ELSEWHERE = re.compile(r"(?:第[\d.]+条|本章附[表件]\d*)[^。；]{0,12}$")
 _REFERS = re.compile(r"详见|见第|审查(?:表|标准|要求)?$|证明文件|附件|格式|\.{3}|…|说明$")
+_TITLE = re.compile(
+    r"(?:[（(]?[\d.一二三四五六七八九十]{1,6}[）)、.]?)?(?:[^，。；：]{0,24}(?<!符合)(?:资格|资质|政策|特定|审查|评审)(?:性)?(?:的)?(?:要求|条件|审查|评审|标准|条款)?"
+    r"|[^，。；：]{0,16}的(?:要求|条件|审查|标准))[：。；]?"
+)
 _CONTACT = re.compile(r"^[^：]{0,12}(?:地点|联系|电话|名称|简介|概况|时间)：")
 _MEASURED = re.compile(r"不(?:得)?(?:少|低)于|至少|近[一二三四五1-5]年|\d+(?:万元|人|年|个月|名)")
 _REVIEW = re.compile(
@@ -92,7 +96,14 @@ def find_qualifications(passages: list[Passage], index: int) -> Iterator[Candida
 def _says_nothing(item: Passage) -> bool:
     """A heading, the head of a further list, or "无"."""
     words = item.compact[item.marker.length if item.marker else 0 :]
-    return len(words) < _LEAST_WORDS or words[-1] == "：" or _NO_CONDITION.search(words) is not None
+    if len(words) < _LEAST_WORDS or words[-1] == "：" or _NO_CONDITION.search(words):
+        return True
+    return names_only(words)
+
+
+def names_only(words: str) -> bool:
+    """Whether the words are the title of conditions: "本项目的特定资格要求"."""
+    return _TITLE.fullmatch(words) is not None
 
 
 def _row_conditions(passage: Passage) -> Iterator[Candidate]:
@@ -103,7 +114,7 @@ def _row_conditions(passage: Passage) -> Iterator[Candidate]:
     for start, end in passage.sentences():
         sentence = passage.compact[start:end]
         found = QUALIFICATION.search(sentence) or _CONDITION_LABEL.search(sentence)
-        if found is None or len(sentence) < 10 or _ELSEWHERE.search(sentence):
+        if found is None or len(sentence) < 10 or _ELSEWHERE.search(sentence) or names_only(sentence):
             continue
         place = clip(passage.compact, (start, end), (start + found.start(), start + found.end()), ITEM_REACH)
         yield _condition(passage, place, 78)
@@ -121,7 +132,7 @@ def _weight(text: str) -> float:
         return 50
     if len(text) < 45 and _STATUTORY.search(text) and not re.search(r"\d{2}", text):
         return 70
-    return 84 if QUALIFICATION.search(text) else 81
+    return 86 if QUALIFICATION.search(text) else 76
 
 
 def _measures(item: Passage, after: int) -> Iterator[Candidate]:
@@ -179,7 +190,7 @@ def find_review_row(passage: Passage, title: str) -> Iterator[Candidate]:
 
 def _row_weight(text: str, subject: str, title: str) -> float:
     if _BY_REFERENCE.search(text):
-        return 62
+        return 45
     if _FATAL_TABLE.search(title):
         return item_weight(text, subject)
-    return 82 if QUALIFICATION.search(text) else 79
+    return 78 if QUALIFICATION.search(text) else 68

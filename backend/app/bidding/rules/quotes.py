@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from backend.app.bidding.findings import Priority, Span, Tab
 from backend.app.bidding.rules.passages import Passage
 
-_BREAK = re.compile(r"[，、,：]")
+_BREAK = re.compile(r"[，、,]|：(?!\d)")  # "17：30" is one
+# The number of a list item says nothing outside its list; a clause number ("15.4") is an address and stays.
+_ITEM_NUMBER = re.compile(
+    r"\s*(?:[（(]\s*[\d一二三四五六七八九十]{1,3}\s*[）)]|[①-⑳⑴-⒇]|\d{1,2}\s*[)）、]|\d{1,2}\s*[.．](?!\s?\d)"
+    r"|[一二三四五六七八九十]{1,3}、|[A-Za-z]\s*[)）、])\s*(?=\S)"
+)
+_TAIL = "；;，,、：:。 \t\r\n\u3000\xa0"
+_BRACKETS = {"（": "）", "(": ")", "《": "》", "“": "”", "【": "】"}
+_CLOSING_REACH = 16  # characters behind a quote in which a bracket that it opens may be closed
+_LOOSE_END = re.compile(r"[，；](?:则|且|并|或|并且|或者|否则|如|其中|以便|同时)其?$")
+_LEAST_LEFT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +84,32 @@ def sentence_at(passage: Passage, at: int) -> tuple[int, int]:
         if start <= at < end:
             return start, end
     return 0, len(passage.compact)
+
+
+def tidy(span: Span, text: str) -> Span:
+    """The quote without the number of its list item, the marks between clauses and white space at its ends.
+
+    A bracket that the cut left open is closed, when its other half stands close by, or left out.
+    """
+    start, end = span.start, _closed(span, text)
+    if found := _ITEM_NUMBER.match(text, start, end):
+        start = found.end()
+    words = text[start:end]
+    start += len(words) - len(words.lstrip())
+    end = start + len(_LOOSE_END.sub("", words.strip().rstrip(_TAIL)))
+    return Span(start, end) if end - start >= _LEAST_LEFT else span
+
+
+def _closed(span: Span, text: str) -> int:
+    """Where the quote ends with its brackets whole."""
+    words = text[span.start : span.end]
+    for opening, closing in _BRACKETS.items():
+        at = words.rfind(opening)
+        if at < 0 or words.find(closing, at) >= 0:
+            continue
+        behind = text.find(closing, span.end, span.end + _CLOSING_REACH)
+        if behind >= 0 and "\n" not in text[span.end : behind]:
+            return behind + 1
+        if at >= len(words) // 2:
+            return span.start + at
+    return span.end

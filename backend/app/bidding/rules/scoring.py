@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.app.bidding.findings import Span
 from backend.app.bidding.rules.tables import CellText, Table
@@ -22,8 +22,8 @@ _SCORES_BIDS = re.compile(
 )
 _NAMED = re.compile(r"评分(?:表|标准|细则|办法)")
 _HEADER_LENGTH = 20
+_WEIGHT = re.compile(r"权重[^\d；。]{0,6}(\d{1,2}(?:\.\d+)?)%")
 _ENOUGH = 3  # criteria that give points: a scoring table even without a column for them
-FULL_SCORE, ROUNDING = 100.0, 1e-6
 _NUMBER = r"(\d{1,3}(?:\.\d{1,2})?)"
 _POINTS_CELL = re.compile(
     rf"^(?:满分)?(?:[（(]?0(?:\.0)?分?[~～\-—–－至到]{{1,2}}{_NUMBER}分?[)）]?"
@@ -36,6 +36,12 @@ _STATED = re.compile(
 )
 _GIVEN = re.compile(rf"(?:得|计|加|为|有|的){_NUMBER}(?:[-~～—–－至](?:\d+(?:\.\d+)?))?(?:（含）)?分")
 _GIVEN_RANGE = re.compile(r"(?<![\d.])0(?:\.0)?分?[~～\-—–－至]{1,2}\d{1,2}(?:\.\d+)?分")
+_GIVES = re.compile(
+    r"(?:得|加|扣|计(?!划)(?=\d|[^评]{0,3}\d))[^。；，]{0,6}\d+(?:\.\d+)?分|得标准分|0[-~～—–至]\d+分|满分\d|最高\d+分"
+)
+_LONGEST_NAME, _LEAST_NAME = 24, 4
+_NUMBER_AHEAD = re.compile(r"^[（(]?[\d一二三四五六七八九十]{1,2}[）)、.．]")
+_NAME_END = re.compile(r"[，。；：、（]|得(?:标准|\d|满)|的得")
 _TOTAL_ROW = re.compile(r"^(?:合计|总计|总分|小计|合计得分|总得分)")
 _REVIEW_PART = re.compile(
     r"(?:形式|资格(?:性)?|响应性|符合性|有效性|初步)(?:性)?\n?(?:评审|审查|检查)(?:\n?标准)?$"
@@ -55,6 +61,8 @@ class ScoreRow:
     criterion: CellText
     name_span: Span | None
     table: int
+    lot: str | None = None  # of the table, where each lot has its own
+    weight: float | None = None  # percent of the whole that the table's points count for, where it says so
 
 
 def score_rows(tables: Iterable[Table]) -> list[ScoreRow]:
@@ -62,8 +70,15 @@ def score_rows(tables: Iterable[Table]) -> list[ScoreRow]:
     rows: list[ScoreRow] = []
     for table in tables:
         if _scores_bids(table):
-            rows.extend(_rows(table))
+            weight = _weight(table)
+            rows.extend(replace(row, weight=weight) for row in _rows(table))
     return rows
+
+
+def _weight(table: Table) -> float | None:
+    """ "技术部分评审表（100分，权重30%）": from the line just above."""
+    found = _WEIGHT.search(table.title.split("；")[-1])
+    return float(found.group(1)) if found else None
 
 
 def _scores_bids(table: Table) -> bool:
@@ -103,7 +118,7 @@ def _points_column(table: Table) -> tuple[int, int] | None:
 def _rows(table: Table) -> list[ScoreRow]:
     column = _points_column(table)
     found: list[ScoreRow] = []
-    name: CellText | None = None
+    names = _Names()
     pending: float | None = None
     reviews = False
     for cells in table.rows:
@@ -123,12 +138,9 @@ def _rows(table: Table) -> list[ScoreRow]:
             continue
         if _COLUMN_NAME.fullmatch(words[0].compact):
             continue
-        criterion = max(words, key=lambda c: len(c.compact))
+        criterion = max(words, key=lambda c: (_GIVES.search(c.compact) is not None, len(c.compact)))
         labels = [c for c in words if c.col < criterion.col and len(c.compact) <= 60]
-        if labels:
-            name = labels[-1]
-        elif name is None or _NAMES_ITSELF.fullmatch(criterion.compact):
-            name = criterion
+        name = names.of(labels, criterion)
         stated = next((c for c in cells if column is not None and c.col == column[1] and _is_points(c)), None)
         stated = stated or next((c for c in reversed(cells) if _is_points(c) and c.col != cells[0].col), None)
         points = _cell_points(stated) if stated is not None else None
@@ -137,11 +149,30 @@ def _rows(table: Table) -> list[ScoreRow]:
         if stated is None and points is None and column is not None:
             continue
         shared = stated is None and pending is not None
-        found.append(
-            ScoreRow(_short(name.compact), None if shared else points, criterion, None, table.number)
-        )
+        found.append(ScoreRow(_short(name), None if shared else points, criterion, None, table.number))
         pending = None if stated is None or stated.rowspan < 2 else points
     return found
+
+
+class _Names:
+    """What the rows of one table are called: by the label beside the criterion, by the one that spans several
+    rows, or by their own first words. Told of the rows in order."""
+
+    def __init__(self) -> None:
+        self._label: CellText | None = None
+        self._last = ""
+        self._labelled = False
+
+    def of(self, labels: list[CellText], criterion: CellText) -> str:
+        if labels:
+            self._label, self._last, self._labelled = labels[-1], labels[-1].compact, True
+            return self._last
+        spans = self._label is not None and criterion.row < self._label.row + self._label.rowspan
+        if spans and self._label is not None:
+            return self._label.compact
+        if not self._labelled or _NAMES_ITSELF.fullmatch(criterion.compact):
+            self._last, self._labelled = criterion.compact, False
+        return self._last
 
 
 def _reviews(cells: tuple[CellText, ...], *, before: bool) -> bool:
@@ -179,19 +210,10 @@ def points_of(text: str) -> float | None:
 
 
 def _short(text: str) -> str:
-    return re.sub(r"\s|（[\d.]+分）", "", text)[:24]
-
-
-def total_points(rows: list[ScoreRow], price_weight: float | None) -> float | None:
-    """The sum of the rows; None when there are too few for a table of all criteria.
-
-    The price is added where a formula outside the tables scores it, which shows in the sum alone.
-    """
-    points = [row.points for row in rows if row.points is not None]
-    if len(points) < _ENOUGH:
-        return None
-    total = sum(points)
-    priced = any("价" in row.name for row in rows)
-    if price_weight and not priced and abs(total + price_weight - FULL_SCORE) < ROUNDING:
-        return total + price_weight
-    return total
+    """A label as it is; of a whole criterion the first words, up to what they give."""
+    words = re.sub(r"\s|（[\d.]+分）", "", text)
+    if len(words) <= _LONGEST_NAME:
+        return words
+    words = _NUMBER_AHEAD.sub("", words)
+    end = _NAME_END.search(words, _LEAST_NAME)
+    return words[: min(_LONGEST_NAME, end.start() if end else _LONGEST_NAME)]

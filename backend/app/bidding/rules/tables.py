@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from backend.app.bidding.findings import Span
 from backend.app.bidding.rules.passages import Passage, compact_of
 from backend.app.bidding.rules.zones import Zone
-from backend.app.documents.canonical import Document
+from backend.app.documents.canonical import Cell, Document
 
 _TITLE_REACH = 3  # passages above a table that may name it
 _TITLE_LENGTH = 80
@@ -23,6 +23,7 @@ class CellText:
     rowspan: int
     compact: str
     offsets: tuple[int, ...]
+    colspan: int = 1
 
     def span(self, start: int, end: int) -> Span:
         return Span(self.offsets[start], self.offsets[end - 1] + 1)
@@ -39,7 +40,7 @@ class Table:
 @dataclass(slots=True)
 class _Open:
     number: int
-    cells: dict[tuple[int, int], tuple[int, list[str], list[int]]] = field(default_factory=dict)
+    cells: dict[tuple[int, int], tuple[Cell, list[str], list[int]]] = field(default_factory=dict)
 
 
 def read_tables(document: Document, passages: list[Passage]) -> Iterator[Table]:
@@ -57,7 +58,7 @@ def read_tables(document: Document, passages: list[Passage]) -> Iterator[Table]:
         letters, offsets = compact_of(document.text, block.start, block.end, keep_breaks=block.page is None)
         if not letters:
             continue
-        known = current.cells.setdefault((cell.row, cell.col), (cell.rowspan, [], []))
+        known = current.cells.setdefault((cell.row, cell.col), (cell, [], []))
         if known[1]:
             known[1].append("\n")
             known[2].append(block.start)
@@ -69,8 +70,9 @@ def read_tables(document: Document, passages: list[Passage]) -> Iterator[Table]:
 
 def _close(table: _Open, places: dict[int, tuple[Zone, str]]) -> Table:
     rows: dict[int, list[CellText]] = {}
-    for (row, col), (rowspan, letters, offsets) in sorted(table.cells.items()):
-        rows.setdefault(row, []).append(CellText(row, col, rowspan, "".join(letters), tuple(offsets)))
+    for (row, col), (cell, letters, offsets) in sorted(table.cells.items(), key=lambda item: item[0]):
+        read = CellText(row, col, cell.rowspan, "".join(letters), tuple(offsets), cell.colspan)
+        rows.setdefault(row, []).append(read)
     zone, title = places.get(table.number, (Zone.OTHER, ""))
     return Table(table.number, zone, title, tuple(tuple(cells) for cells in rows.values()))
 

@@ -17,7 +17,10 @@ _RATE = r"(?:[\d.]{1,8}[%‰]|[百千万]分之[\d一二三四五六七八九十
 _VALUE = "(?:" + "|".join((_MONEY, _RATE, r"¥[\d,.]{1,20}")) + ")"
 _IN_UNIT = r"（万?元）：?\d[\d,.]{2,20}"  # the unit stands in the label
 _ALL = ANYWHERE - {Zone.FORMS}
-_LAW = re.compile(r"划型|从业人员|营业收入|资产总额|较大数额罚款|吊销|例如|举例|中标金额（万元）")
+_LAW = re.compile(
+    r"价格扣除|扣除(?:价格|比例)|万?元以[上下]|划型|从业人员|营业收入|资产总额|较大数额罚款|吊销|例如|举例"
+    r"|中标金额（万元）"
+)
 _SCORED = re.compile(r"得\d|得分|满分|扣\d|扣分|评标基准价|评审价")
 
 
@@ -47,14 +50,14 @@ _RULES: tuple[ClauseRule, ...] = (
         "报价越过上限会直接失去资格。",
         "封标前复核总价和每个分项。",
         Priority.CRITICAL,
-        74,
+        50,
         BIDDING,
     ),
     ClauseRule(
         "投标保证金",
         re.compile(
             rf"(?<!履约)(?<!质量)保证金(?!.{{0,6}}承诺)[^。；]{{0,24}}(?:{_VALUE}|不收取|免收|：无"
-            rf"|为0|不要求|不需)|保证金金额"
+            rf"|为0|不要求|不需)|(?<!履约)(?<!质量)保证金金额"
         ),
         "占用资金并影响投标有效性。",
         "按金额、形式、账户与到账时间办理并留存回单。",
@@ -70,7 +73,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "形式或账户不符会被视为未交保证金。",
         "从基本账户转出，备注项目编号，预留到账时间。",
         Priority.HIGH,
-        44,
+        38,
         BIDDING,
     ),
     ClauseRule(
@@ -133,7 +136,9 @@ _RULES: tuple[ClauseRule, ...] = (
         Priority.HIGH,
         66,
         _ALL,
-        re.compile(_LAW.pattern + r"|违约金|滞纳|工资|投标保证金|中标服务费|代理"),
+        re.compile(
+            _LAW.pattern + r"|违约金|滞纳|工资|投标保证金|中标服务费|代理|(?:采购|招标|磋商|谈判)文件"
+        ),
     ),
     ClauseRule(
         "用工成本",
@@ -172,7 +177,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "报价口径决定哪些费用不能另计。",
         "逐项核对费用清单，防止漏项。",
         Priority.HIGH,
-        50,
+        46,
     ),
     ClauseRule(
         "价格调整",
@@ -196,7 +201,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "修正规则会改变评审价甚至中标价。",
         "报价表分项齐全，大小写与合计核对一致。",
         Priority.MEDIUM,
-        52,
+        44,
         BIDDING | {Zone.FORMS},
     ),
     ClauseRule(
@@ -222,14 +227,11 @@ _RULES: tuple[ClauseRule, ...] = (
         "明确由谁承担，避免漏算或重复。",
         "按承担方归入成本表。",
         Priority.MEDIUM,
-        52,
+        44,
     ),
     ClauseRule(
         "计价公式与汇率",
-        re.compile(
-            r"(?:价|费)=[^。；]{4,}|汇率[^。；]{0,24}(?:按|以|为)|定额[^。；]{0,20}(?:下浮|单价)"
-            r"|成本(?:警戒|警示)?价"
-        ),
+        re.compile(r"(?:价|费)=[^。；]{4,}|汇率[^。；]{0,24}(?:按|以|为)|定额[^。；]{0,20}(?:下浮|单价)"),
         "结算价按公式计算，参数变化影响收入。",
         "用公式试算不同情形。",
         Priority.MEDIUM,

@@ -25,7 +25,7 @@ from backend.app.bidding.rules.vocabulary import (
 )
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 62
+_REACH = 52
 _LEAST = 8
 _REPORTS = re.compile(r"告知|宣布|公布|审阅|签字确认|汇总|复核评审|重点熟悉|评审底稿")
 # How a consortium bids where one is allowed; that none is allowed is another sentence.
@@ -37,8 +37,16 @@ _MANDATORY = re.compile(
 _GOES_BACK = re.compile(
     r"(?:否则|不然|一经|违者|违反者|违反(?:上述|本)|如有?违反|有(?:上述|此类)|上述|以上|该(?:行为|情形))"
 )
+# "否则视为无效投标": for what, stands before it.
+_BARE = re.compile(
+    r"(?:否则|不然)?，?(?:其|该|均|将|按|一律)?(?:[^，。；]{0,8}不予认可|(?:视为|按|作为?|为|属于?)[^，。；]{0,6}(?:无效|废标|放弃)[^，。；]{0,8}"
+    r"|不得(?:推荐|参[加与]|进入|成为)[^，。；]{0,20}|(?:将)?被(?:拒绝|否决|拒收)|[^，。；]{0,8}(?:将|被)[^，。；]{0,4}(?:拒绝|拒收|否决))[。；]?"
+)
+_CONDITION_REACH = 60
 # "标项：主要品目：验收质量标准：拒收情形": short cells side by side say what stands below them.
 _TABLE_HEAD = re.compile(r"^(?:[^：。；，]{1,10}：){2,}[^：。；，]{1,10}$")
+# About those who judge, and about complaints: no requirement for a bid.
+_NOT_BIDS = re.compile(r"质疑函|投诉书|质疑受理|不得(?:以|将|因)[^。；]{0,40}(?:判定|认定)[^。；]{0,16}无效")
 _REJECTS = re.compile(r"作为无效|应当否决其|将其作|认定[^。；]{0,16}(?:低于成本|无效)")
 
 
@@ -127,11 +135,12 @@ def _sentences(passage: Passage, *, only_fatal: bool = False) -> Iterator[Candid
             weight = _fatal_weight(sentence, form=form)
             match = (start + found.start(), start + found.end())
             whole = (_condition_start(passage, start, sentence), end)
-            yield _sentence(passage, whole, match, Priority.CRITICAL, weight)
+            if not _BARE.fullmatch(passage.compact, *whole):
+                yield _sentence(passage, whole, match, Priority.CRITICAL, weight)
         elif only_fatal:
             continue
         elif found := BINDING.search(sentence):
-            weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 62
+            weight = 36 if form or _CONSORTIUM_RULES.search(sentence) else 66
             match = (start + found.start(), start + found.end())
             yield _sentence(passage, (start, end), match, Priority.HIGH, weight)
         elif (
@@ -150,18 +159,26 @@ def _condition_start(passage: Passage, start: int, sentence: str) -> int:
     return next((low for low, high in passage.sentences() if high == start), start)
 
 
+def _clause_before(text: str, low: int, at: int) -> int:
+    """Where the clause before text[at:] begins, not before `low`: what the consequence is for."""
+    cuts = [low, *(low + m.end() for m in re.finditer(r"[，；。：]", text[low : max(low, at - 1)]))]
+    return max(cuts[-1], at - _CONDITION_REACH)
+
+
 def _fatal_weight(sentence: str, *, form: bool) -> float:
     if _REPORTS.search(sentence):
         return 40
     if _CONSORTIUM_RULES.search(sentence):
         return 45
     if sentence.endswith("：") and LIST_HEAD.search(sentence):
-        return 50  # its items carry the consequence
+        return 45  # its items carry the consequence
     return 77 if form else 80
 
 
 def _excluded(sentence: str) -> bool:
     """About the panel, the contract or the whole procedure, not about one bid."""
+    if _NOT_BIDS.search(sentence):
+        return True
     if CONTRACT_VOID.search(sentence) or PANEL.search(sentence):
         return _REJECTS.search(sentence) is None
     return WHOLE_PROCEDURE.search(sentence) is not None and ONE_BID.search(sentence) is None
@@ -171,6 +188,8 @@ def _sentence(
     passage: Passage, sentence: tuple[int, int], match: tuple[int, int], priority: Priority, weight: float
 ) -> Candidate:
     start, end = clip(passage.compact, sentence, match, _REACH)
+    if _BARE.fullmatch(passage.compact[start:end]):
+        start = _clause_before(passage.compact, sentence[0], start)
     text = passage.compact[start:end]
     subject = subject_of(text)
     fatal = priority is Priority.CRITICAL

@@ -12,8 +12,8 @@ from backend.app.bidding.rules.quotes import Candidate, clip
 from backend.app.bidding.rules.scoring import ScoreRow, points_of
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 80
-_TOP_LENGTH = 60
+_REACH = 72
+_TOP_LENGTH = 56
 _REMEMBERED = 4  # scored sentences among which tiers of one criterion stand
 # "…进行评审：1、方案完整的得10分；": the head ends where the first tier begins.
 _SENTENCE = re.compile(r"(?:[^。；！？\n：]|：(?![（]?[1①][、.）]?))+[。；！？：]?")
@@ -25,10 +25,12 @@ _STARTS = re.compile(
     r"评分(?:细则|标准|规则|办法|表|因素|项目|内容)|评审(?:细则|标准|因素)|打分|详细评审"
     r"|综合评(?:分|估)|价格分|报价(?:得分|评审)"
 )
+_TIER = re.compile(r"(?:^|(?<=：))[（(]?(\d)[）)、.]")
+_MOST_ONLY = re.compile(r"，?(?:本项)?(?:最高|最多|满分)(?:得|可得|加)?\d+(?:\.\d+)?分[。；]?")
 _NOTHING = re.compile(r"得0分|不得分")
 _ROW_RULES = 4  # of `_RULES`: formula, benchmark, weights, discount
 _PRICE = re.compile(r"报价|价格|评标价|基准价|参考价|商务评审价")
-_NOT_BIDS = re.compile(r"考核|绩效|检查|满意度|服务费")
+_NOT_BIDS = re.compile(r"考核|绩效|检查|满意度|服务费|含税总价|增值税|实际执行|结算价格?=")
 
 # "服务方案（40分）：…": a criterion with its points, where a text has lines instead of a table.
 _HEADED = re.compile(
@@ -68,7 +70,7 @@ _RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
     (
         "排序与推荐规则",
-        66,
+        50,
         re.compile(
             r"(?:由|从)(?:高到低|低到高|高至低|低至高)[^。；]{0,20}(?:顺序|排序|排列|排名|推荐)"
             r"|(?:得分|报价|分数)(?:相同|相等)[^。；]{0,60}|随机(?:抽取|抽签|方式)|抽签"
@@ -154,7 +156,7 @@ def _top(text: str, sentences: list[tuple[int, int]]) -> tuple[int, int]:
     best = sentences[0] if sentences else (0, len(text))
     most = -1.0
     for start, end in sentences:
-        if not _GIVES.search(text[start:end]):
+        if not _GIVES.search(text[start:end]) or _MOST_ONLY.fullmatch(text, start, end):
             continue
         points = points_of(text[start:end]) or 0.0
         if points > most:
@@ -182,8 +184,12 @@ def _further(row: ScoreRow, sentences: list[tuple[int, int]], top: tuple[int, in
     given = most + sum(points_of(text[slice(*place)]) or 0.0 for place in scored)
     # Parts of a criterion add up to its points; what adds up to more are tiers of one another.
     tiers = row.points is not None and given > row.points
+    before = seen[0]
     for place in scored:
         sentence = text[slice(*place)]
+        previous, before = before, sentence
+        if _next_tier(previous, sentence):
+            continue
         lower = row.points is None or (points_of(sentence) or 0.0) < most
         likeness = 0.85 if not lower else 0.25 if tiers else 0.45
         if any(_alike(sentence, other) > likeness for other in seen):
@@ -191,6 +197,14 @@ def _further(row: ScoreRow, sentences: list[tuple[int, int]], top: tuple[int, in
         seen.append(sentence)
         first = (place[0], place[0] + 1)
         yield _detail(row, clip(text, place, first, _TOP_LENGTH), f"{row.name}：细项", 60)
+
+
+def _next_tier(one: str, other: str) -> bool:
+    """ "2、…得7分" behind "1、…得10分": a lower tier of the same criterion."""
+    first, second = _TIER.search(one), _TIER.match(other)
+    if first is None or second is None or int(second.group(1)) != int(first.group(1)) + 1:
+        return False
+    return (points_of(other) or 0.0) < (points_of(one) or 0.0)
 
 
 def _detail(row: ScoreRow, place: tuple[int, int], title: str, weight: float) -> Candidate:

@@ -79,7 +79,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "密封不合格的投标文件会被拒收。",
         "封口处盖章或签字，外封套注明规定字样。",
         Priority.CRITICAL,
-        64,
+        54,
     ),
     ClauseRule(
         "加密上传与解密",
@@ -94,7 +94,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "电子投标的加密、上传、签收缺一步即视为未投标。",
         "提前办好证书并试传，截止前确认平台回执。",
         Priority.CRITICAL,
-        69,
+        60,
     ),
     ClauseRule(
         "电子文件与扫描格式",
@@ -117,7 +117,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "漏签漏盖是最常见的无效原因。",
         "列出全部签章页逐页核对，授权代表签字须附授权书。",
         Priority.HIGH,
-        42,
+        32,
     ),
     ClauseRule(
         "到场携带材料",
@@ -129,7 +129,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "缺少现场材料会影响签到、谈判或核验。",
         "列入开标当日携带清单，原件专人保管。",
         Priority.HIGH,
-        50,
+        42,
     ),
     ClauseRule(
         "装订与页码",
@@ -193,7 +193,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "缺授权书或格式不符会导致投标无效。",
         "使用文件给定格式，附法定代表人与被授权人身份证件。",
         Priority.HIGH,
-        54,
+        40,
     ),
     ClauseRule(
         "偏离表与应答方式",
@@ -227,7 +227,7 @@ _RULES: tuple[ClauseRule, ...] = (
         "逾期递交一律不被接受。",
         "倒排时间表，至少提前半天完成递交或上传。",
         Priority.CRITICAL,
-        48,
+        38,
     ),
 )
 # What is shown or handed over beside the papers: here the word 样品 is the matter itself.

@@ -16,7 +16,7 @@ from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.quotes import Candidate, clip, clip_head
 from backend.app.bidding.rules.zones import Zone
 
-_REACH = 58
+_REACH = 48
 _ENOUGH = 24.0
 _CN = r"[一二三四五六七八九十两]"
 _QUANTITY = re.compile(
@@ -91,6 +91,18 @@ _AVOID = re.compile(
     r"|合同(?:总)?(?:价|金额)|电话|邮箱|地址|联系人|传真|投标文件|评标|处罚|每发现一?次"
 )
 _PLACEHOLDER = re.compile(r"[_＿]{2,}|（\s*）|XX|××")
+# "（2）投标人的到货准确率不低于99%": 到货准确率.
+_TOPIC = re.compile(
+    r"[★▲△※*#◆●]?(?:[（(]?[\d.一二三四五六七八九十]{1,8}[）)、.]?)?"
+    r"(?:(?:投标人|供应商|中标人|成交人|乙方|服务方|承包人|其中|同时|在|对|需要?|须|应|必须|的|，)+)?"
+    r"(?P<topic>[一-鿿A-Za-z]{2,16}?)(?:的)?"
+    r"(?=：|，|（|\d|≥|≤|＞|＜|>|<|不(?:得|应|能|低|少|高|超|大|小)|应当?(?!急|用)|必须|须(?!知)|需(?!求)|要求|至少|达到|控制在|均|为)"
+)
+_NO_TOPIC = re.compile(
+    r"如|若|当|每|除|按|凡|因|至|经|具有|具备|保证|为|提供|年|(?:投标人|中标人|成交人|供应商|乙方|甲方|采购人|合同|项目|本项目)$"
+    r"|.*(?:后|外|下|时|内|前|并|和|及)$"
+)
+_NAME = re.compile(r"[一-鿿A-Za-z]{2,16}")
 _WORK_CONTRACT = re.compile(
     r"服务(?:内容|要求|标准)|具体(?:内容|要求)|人员要求|工作(?:内容|要求|标准)|技术|质量|作业"
 )
@@ -115,14 +127,15 @@ def _describes_work(passage: Passage) -> bool:
 
 def _marked(clause: MarkedClause) -> Candidate:
     passage, mark, meaning = clause.passage, clause.mark, clause.meaning
-    start, end = clip_head(passage.compact, clause.start, clause.end, 80)
+    start, end = clip_head(passage.compact, clause.start, clause.end, 64)
     substantive = meaning is Meaning.SUBSTANTIVE
+    topic = _topic(passage.compact[clause.start : end], passage.label) or "技术/服务条款"
     consequence = "不满足即投标无效" if substantive else "不满足通常失分"
     return Candidate(
         Tab.TECHNICAL_REQUIREMENTS,
         passage.span(start, end),
         passage.compact[start:end],
-        f"{mark} 技术/服务条款",
+        f"{mark} {topic}",
         f"带“{mark}”的条款，按文件定义{consequence}。"
         if meaning is not Meaning.UNDEFINED
         else f"条款带“{mark}”，文件未定义其后果，应按重要条款对待。",
@@ -148,12 +161,21 @@ def _clauses(passage: Passage) -> Iterator[Candidate]:
             Tab.TECHNICAL_REQUIREMENTS,
             passage.span(low, high),
             text[low:high],
-            name,
-            "可量化、可检查的技术或服务要求，响应方案与履约考核都以此为准。",
+            _topic(text[low:high], passage.label) or name,
+            f"{name}：可检查的技术或服务要求，响应方案与履约考核都以此为准。",
             "在技术响应中逐条承诺，并按此测算人员与成本。",
             Priority.HIGH if weight >= 50 else Priority.MEDIUM,
             min(80.0, weight + 10),
         )
+
+
+def _topic(clause: str, label: str) -> str:
+    """What the clause is about: the words before its limit or verb, or the row's label; else ""."""
+    found = _TOPIC.match(clause)
+    if found is not None and not _NO_TOPIC.match(found["topic"]):
+        return found["topic"]
+    last = label.rpartition("：")[2]
+    return last if _NAME.fullmatch(last) else ""
 
 
 def _score(sentence: str) -> tuple[float, str, tuple[int, int]]:

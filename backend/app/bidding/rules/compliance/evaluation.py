@@ -10,7 +10,8 @@ from backend.app.bidding.rules.compliance import acts, table
 from backend.app.bidding.rules.compliance.case import Case, Check, Hit, first, hint, hits, judge, quotes
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.regime import Procedure, Purchase
-from backend.app.bidding.rules.scoring import FULL_SCORE, ROUNDING, ScoreRow, total_points
+from backend.app.bidding.rules.scoring import ScoreRow
+from backend.app.bidding.rules.scoring_sums import FULL_SCORE, ROUNDING, total_points
 from backend.app.bidding.rules.zones import Zone
 
 _PARTS = re.compile(

@@ -207,8 +207,9 @@ def test_the_summary_says_only_what_the_facts_say() -> None:
 def test_lots_are_shown_with_their_words() -> None:
     with_lots = replace(analysis(), extra={"lots": (Lot("1", "东区", span("绿化养护")),)})
 
+    nothing_of_its_own = dict.fromkeys(("budget", "price_ceiling", "bid_bond", "score_total"))
     assert build_report(document(), with_lots, source=SOURCE)["lots"] == [
-        {"id": "1", "name": "东区", "text": "绿化养护"}
+        {"id": "1", "name": "东区", "text": "绿化养护"} | nothing_of_its_own
     ]
 
 

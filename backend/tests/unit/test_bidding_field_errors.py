@@ -153,3 +153,22 @@ def test_the_label_that_spans_several_rows_names_each_of_them() -> None:
 
     assert [f.title for f in rows if f.points in (3, 4)] == ["服务团队（4 分）", "服务团队（3 分）"]
     assert found(document, Tab.SCORING_ITEMS)[0].startswith("项目经理具有本科")
+
+
+def test_the_rest_of_a_row_that_a_page_cut_off_is_no_row_of_its_own() -> None:
+    """Its lower tiers would be added to the sum."""
+    document = mixed(
+        [
+            "第三章 评标办法\n评分标准",
+            [
+                ("评分因素", "评分标准", "分值"),
+                ("服务方案", "根据方案评审：1、方案完整的得60分；", "60"),
+                ("", "2、方案较完整的得40分；3、方案一般的得20分。", ""),
+                ("类似业绩", "每个得2分，最高10分。", "10"),
+                ("价格", "最低报价得满分30分。", "30"),
+            ],
+        ],
+        pages=True,
+    )
+
+    assert analyse_with_rules(document).extra["score_total"] == 100

@@ -132,7 +132,7 @@ def _rows(table: Table) -> list[ScoreRow]:
             for c in cells
             if not _is_points(c) and not re.fullmatch(r"[\d.、]{1,4}|[一二三四五六七八九十]{1,2}", c.compact)
         ]
-        if len(cells) == 1 and cells[0].col > 0 and not found:
+        if len(cells) == 1 and cells[0].col > 0 and (not found or (column is not None and pending is None)):
             continue  # the rest of a row that a page or table break cut off
         if not words or _TOTAL_ROW.match(words[0].compact) or _is_header(cells):
             continue

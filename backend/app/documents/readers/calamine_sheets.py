@@ -60,7 +60,9 @@ def _check_parts(path: Path, limits: ExtractLimits) -> None:
     """calamine reads a part whole: what is announced as too large is refused here."""
     with open_archive(path, limits) as archive:
         parts: list[zipfile.ZipInfo] = archive.infolist()
-        if any(part.file_size > limits.max_xml_part for part in parts if not part.filename.startswith("media/")):
+        if any(
+            part.file_size > limits.max_xml_part for part in parts if not part.filename.startswith("media/")
+        ):
             raise ParseLimitExceeded()
 
 
@@ -73,7 +75,9 @@ def _read(path: Path, limits: ExtractLimits, media_type: str, records: BookRecor
         hidden = [one.name for _, one in listed if one.visible != SheetVisibleEnum.Visible]
         seen = [(at, one.name) for at, one in listed if one.visible == SheetVisibleEnum.Visible]
         sheets = (
-            _sheet(book.get_sheet_by_index(at), name, limits, records.sheet_at(at) if records else None, records)
+            _sheet(
+                book.get_sheet_by_index(at), name, limits, records.sheet_at(at) if records else None, records
+            )
             for at, name in seen
         )
         with _told():

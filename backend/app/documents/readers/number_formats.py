@@ -97,8 +97,10 @@ def is_date(code: str) -> bool:
     if _ELAPSED.search(first):
         return True
     bare = re.sub(r'"[^"]*"|\\.|_.|\*.', "", _BRACKET.sub("", first))
-    return "general" not in bare.lower() and not re.search(r"[0#?]", bare) and bool(
-        re.search(r"[ymdhs]", bare, re.IGNORECASE)
+    return (
+        "general" not in bare.lower()
+        and not re.search(r"[0#?]", bare)
+        and bool(re.search(r"[ymdhs]", bare, re.IGNORECASE))
     )
 
 
@@ -122,7 +124,7 @@ def _pattern(section: str) -> _Pattern | None:
                 return None
             digits = number
             continue
-        if other is not None and (other in "@/Ee" or other.isascii() and other.isalpha()):
+        if other is not None and (other in "@/Ee" or (other.isascii() and other.isalpha())):
             return None
         percent += sign is not None
         words[bool(digits)] += quoted or escaped or marked or sign or other or ""
@@ -174,7 +176,11 @@ def _dated(moment: datetime, section: str) -> str:
     for match in _DATE_PART.finditer(section):
         quoted, escaped, half, letter, other = match.groups()
         if letter is not None:
-            out.append(_piece(moment, match.group(0).lower(), clock=clock, halves=halves, rest=section[match.end() :]))
+            out.append(
+                _piece(
+                    moment, match.group(0).lower(), clock=clock, halves=halves, rest=section[match.end() :]
+                )
+            )
             clock = letter in "hHsS" or (clock and letter in "mM")
         elif half is not None:
             out.append("上午" if moment.hour < 12 else "下午")
@@ -188,7 +194,7 @@ def _piece(moment: datetime, letters: str, *, clock: bool, halves: bool, rest: s
     letter = letters[0]
     if letter == "y":
         return f"{moment.year:04d}"  # "26" alone would not be known for a year
-    if letter == "m" and (clock or re.match(r'[^ymdh]*s', rest, re.IGNORECASE)):
+    if letter == "m" and (clock or re.match(r"[^ymdh]*s", rest, re.IGNORECASE)):
         return f"{moment.minute:0{wide}d}"
     if letter == "d" and len(letters) > 2:
         return "星期" + "一二三四五六日"[moment.weekday()]

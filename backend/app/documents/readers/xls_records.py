@@ -67,7 +67,7 @@ class BookRecords:
 
 
 def read_records(stream: bytes) -> BookRecords:
-    """Raises EncryptedDocument, UnreadableDocument, ParseLimitExceeded (before anything large is laid out)."""
+    """Raises EncryptedDocument, UnreadableDocument, ParseLimitExceeded (before a sheet is laid out)."""
     book = BookRecords()
     sheet: SheetRecords | None = None
     depth = 0

@@ -29,15 +29,17 @@ _MAX_STYLES = 100_000
 
 
 def read_xlsx(path: Path, limits: ExtractLimits) -> Document:
-    """Visible worksheets in the workbook's order. Raises EmptyDocument, UnreadableDocument, ParseLimitExceeded."""
+    """Visible worksheets in order. Raises EmptyDocument, UnreadableDocument, ParseLimitExceeded."""
     with open_archive(path, limits) as archive:
         package = Package(archive, limits)
         main = package.main_part()
         root = package.part(main)
         if root is None:
             raise UnreadableDocument()
-        parts = {kind: target for kind, target in package.targets(main)}
-        book = _Book(archive, limits, _formats(package, parts.get("styles")), _strings(archive, parts, limits))
+        parts = dict(package.targets(main))
+        book = _Book(
+            archive, limits, _formats(package, parts.get("styles")), _strings(archive, parts, limits)
+        )
         properties = next((one for one in root if _local(one) == "workbookPr"), None)
         book.from_1904 = properties is not None and properties.get("date1904") in ("1", "true")
         places = package.targets_by_id(main)

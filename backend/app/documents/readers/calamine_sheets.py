@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +129,9 @@ def _text(value: Any, code: str | None, epoch: datetime) -> str:
 def _opened(path: Path) -> Iterator[CalamineWorkbook]:
     from python_calamine import CalamineWorkbook
 
+    # Not by path: its ending would decide, and stored files have none.
     with _told():
-        book = CalamineWorkbook.from_path(str(path))
+        book = CalamineWorkbook.from_filelike(BytesIO(path.read_bytes()))
     try:
         yield book
     finally:

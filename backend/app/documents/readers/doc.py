@@ -18,12 +18,13 @@ from pathlib import Path
 from backend.app.common.errors import UnreadableDocument, UnsupportedFileType
 from backend.app.documents.canonical import Document
 from backend.app.documents.limits import ExtractLimits
+from backend.app.documents.readers.calamine_sheets import read_xls
 from backend.app.documents.readers.doc_pieces import check_header
 from backend.app.documents.readers.doc_text import MEDIA_TYPE, read_doc_text
 from backend.app.documents.readers.docx import read_docx
 from backend.app.documents.readers.ole import ole_stream, opened_ole
 
-_SECONDS = 90.0
+_LEAST_SECONDS = 5.0  # less is not worth a start
 _FIRST_START = 81  # LibreOffice asks to be started again after it has made its profile
 _HEADER = 4096
 _PR_SET_PDEATHSIG = 1
@@ -35,22 +36,28 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <value>3</value></prop></item>
 <item oor:path="/org.openoffice.Office.Common/Security/Scripting"><prop
 oor:name="BlockUntrustedRefererLinks"><value>true</value></prop></item>
-<item oor:path="/org.openoffice.Office.Writer/Content/Update"><prop oor:name="Link"><value>0</value></prop></item>
+<item oor:path="/org.openoffice.Office.Writer/Content/Update"><prop oor:name="Link">
+<value>0</value></prop></item>
 </oor:items>
 """
 
 
 def read_doc(path: Path, limits: ExtractLimits) -> Document:
-    """Raises EmptyDocument, EncryptedDocument, UnreadableDocument, UnsupportedFileType, ParseLimitExceeded."""
+    """Raises UnsupportedFileType or a DocumentError."""
     with opened_ole(path) as ole:
-        main = ole_stream(ole, "WordDocument", limits.max_unpacked) or b""
+        main = ole_stream(ole, "WordDocument", limits.max_unpacked)
+        book = main is None and any(ole.exists(name) for name in ("Workbook", "Book"))
+    if main is None:  # a workbook with a Word document in it, taken for one by its first bytes
+        if book:
+            return read_xls(path, limits)
+        raise UnreadableDocument()
     old: UnsupportedFileType | None = None
     try:
         check_header(main[:_HEADER])
     except UnsupportedFileType as error:
         old = error
     program = office_program()
-    if program is not None:
+    if program is not None and limits.office_seconds >= _LEAST_SECONDS:
         document = _by_office(program, path, limits)
         if document is not None:
             return document
@@ -78,7 +85,7 @@ def _by_office(program: Path, path: Path, limits: ExtractLimits) -> Document | N
         profile = folder / "profile" / "user"
         profile.mkdir(parents=True)
         (profile / "registrymodifications.xcu").write_text(_PROFILE)
-        converted = _convert(program, source, folder)
+        converted = _convert(program, source, folder, limits.office_seconds)
         if converted is None:
             return None
         try:
@@ -90,7 +97,7 @@ def _by_office(program: Path, path: Path, limits: ExtractLimits) -> Document | N
     )
 
 
-def _convert(program: Path, source: Path, folder: Path) -> Path | None:
+def _convert(program: Path, source: Path, folder: Path, seconds: float) -> Path | None:
     target = folder / "out" / "document.docx"
     command = [
         str(program),
@@ -108,13 +115,13 @@ def _convert(program: Path, source: Path, folder: Path) -> Path | None:
     ]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "TMPDIR": str(folder)}
     for _ in range(2):
-        status = _run(command, {**environment, "LANG": "C.UTF-8"})
+        status = _run(command, {**environment, "LANG": "C.UTF-8"}, seconds)
         if status != _FIRST_START:
             break
     return target if status == 0 and target.exists() else None
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
+def _run(command: list[str], environment: dict[str, str], seconds: float) -> int:
     """The exit status; -9 when its time was up."""
     process = subprocess.Popen(  # noqa: S603 — a program found on the path, arguments of our own making
         command,
@@ -125,7 +132,7 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
         preexec_fn=_die_with_parent,  # noqa: PLW1509 — one thread; no child may outlive us
     )
     try:
-        return process.wait(_SECONDS)
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return -signal.SIGKILL
     finally:

@@ -22,8 +22,8 @@ from backend.app.documents.readers.doc_pieces import (
 )
 from backend.app.documents.readers.docx import PAGE_NUMBER
 from backend.app.documents.readers.ole import ole_stream, opened_ole
-from backend.app.documents.readers.story import BodyWriter, Story
 from backend.app.documents.readers.row_cells import CellShape
+from backend.app.documents.readers.story import BodyWriter, Story
 
 MEDIA_TYPE = "application/msword"
 
@@ -44,7 +44,7 @@ _ASIDE = (
 
 
 def read_doc_text(path: Path, limits: ExtractLimits) -> Document:
-    """Raises EmptyDocument, EncryptedDocument, UnreadableDocument, UnsupportedFileType, ParseLimitExceeded."""
+    """Raises UnsupportedFileType or a DocumentError."""
     with opened_ole(path) as ole:
         main = ole_stream(ole, "WordDocument", limits.max_unpacked)
         if main is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,7 @@ from backend.app.common.errors import ParseLimitExceeded, UnreadableDocument
 @contextmanager
 def opened_ole(path: Path) -> Iterator[Any]:
     """An olefile.OleFileIO. It stops by itself at FAT chains that run in circles or out of the file."""
-    import olefile
-
+    olefile: Any = importlib.import_module("olefile")  # it has no types
     try:
         ole = olefile.OleFileIO(str(path))
     except _BROKEN as error:

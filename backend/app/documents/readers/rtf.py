@@ -18,8 +18,8 @@ from backend.app.documents.canonical import BlockKind, Document
 from backend.app.documents.limits import ExtractLimits
 from backend.app.documents.readers.docx import PAGE_NUMBER
 from backend.app.documents.readers.rtf_fonts import Fonts
-from backend.app.documents.readers.story import BodyWriter, Story
 from backend.app.documents.readers.rtf_tokens import Kind, Token, tokens
+from backend.app.documents.readers.story import BodyWriter, Story
 from backend.app.documents.readers.txt import read_bounded
 
 MEDIA_TYPE = "application/rtf"

@@ -29,6 +29,7 @@ _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ0
 _LAST_SERIAL = 2_958_465  # 9999-12-31
 _DIGITS = 12  # significant: hides 0.30000000000000004 and keeps any sum of money
 _LONGEST_FORMAT = 255
+_BEYOND = 400  # digits by which a number is moved so that nothing of it is left
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _ELAPSED = re.compile(r"\[([hms])+\]", re.IGNORECASE)
 _BRACKET = re.compile(r"\[[^\]]*\]")
@@ -46,6 +47,7 @@ class _Pattern:
     decimals: int
     needed: int  # of the decimals: zeros that are shown even when they mean nothing
     thousands: bool
+    zero: bool  # whether nought is written: "#" and "?" leave it out
     shift: int  # digits to move the point: 2 for percent, -3 for each trailing comma
 
 
@@ -128,27 +130,37 @@ def _pattern(section: str) -> _Pattern | None:
             return None
         percent += sign is not None
         words[bool(digits)] += quoted or escaped or marked or sign or other or ""
+    if not digits:  # words alone, as 0;-0;"无" has for nought
+        return (
+            _Pattern("".join(words), "", 0, 0, thousands=False, zero=False, shift=-_BEYOND)
+            if words[0]
+            else None
+        )
     found = _NUMBER.match(digits)
-    if found is None or not digits:
+    if found is None:
         return None
     whole, decimals, scaled = found.group(1), found.group(2), found.group(3)
     trailing = len(scaled) if decimals is not None else len(whole) - len(whole.rstrip(","))
-    general = digits == "#" and decimals is None
+    general = digits == "#" and "eneral" in section
     return _Pattern(
         words[0],
         words[1],
-        _DIGITS if general and "eneral" in section else len(decimals or ""),
+        _DIGITS if general else len(decimals or ""),
         (decimals or "").count("0"),
         "," in whole.rstrip(","),
+        "0" in digits or general,
         2 * percent - 3 * trailing,
     )
 
 
 def _digits(value: float, pattern: _Pattern) -> str:
-    exact = Decimal(f"{value:.15g}").scaleb(pattern.shift)
-    if exact.adjusted() > 30:
+    try:
+        exact = Decimal(f"{value:.15g}").scaleb(pattern.shift)
+        rounded = exact.quantize(Decimal(1).scaleb(-pattern.decimals), rounding=ROUND_HALF_UP)
+    except ArithmeticError:  # more digits than a sheet can show
         return plain(value)
-    rounded = exact.quantize(Decimal(1).scaleb(-pattern.decimals), rounding=ROUND_HALF_UP)
+    if not rounded and not pattern.zero:
+        return ""
     text = format(rounded, ",f" if pattern.thousands else "f")
     whole, point, decimals = text.partition(".")
     if point:

@@ -23,7 +23,7 @@ from backend.app.common.errors import (
 from backend.app.common.logging import get_logger
 from backend.app.documents.archive import open_archive
 from backend.app.documents.canonical import NO_BOX, Block, BlockKind, Document, FileAnchor, Page
-from backend.app.documents.limits import ExtractLimits
+from backend.app.documents.limits import MEGABYTE, ExtractLimits
 from backend.app.documents.package_files import PackedFile, packed_files, unpacked
 
 log = get_logger("package")
@@ -31,6 +31,7 @@ log = get_logger("package")
 MEDIA_TYPE = "application/zip"
 
 _MAX_WARNINGS = 100
+_COLLECTED = 4 * MEGABYTE  # bytes read between two collections of garbage
 _PACKAGES = (".zip", ".rar", ".7z", ".gz", ".tar", ".tgz", ".bz2", ".xz")
 
 Reader = Callable[[Path, str, ExtractLimits], Document]
@@ -43,7 +44,7 @@ def read_package(path: Path, limits: ExtractLimits, read: Reader) -> Document:
     could be read what the first of them raised, or UnsupportedFileType.
     """
     parts = _Parts(limits)
-    begun = time.monotonic()
+    begun, opened = time.monotonic(), 0
     with open_archive(path, limits) as archive:
         for file in packed_files(archive):
             if file.name.lower().endswith(_PACKAGES):
@@ -58,7 +59,10 @@ def read_package(path: Path, limits: ExtractLimits, read: Reader) -> Document:
             except Exception as error:  # a slip of a reader costs one file, not the package
                 log.warning("packed_file_failed", error=type(error).__name__)
                 parts.fail(file, UnreadableDocument())
-            gc.collect()  # the child that reads foreign files runs without it
+            opened += file.size
+            if opened > _COLLECTED:  # the child that reads foreign files runs without collecting
+                gc.collect()
+                opened = 0
     return parts.joined()
 
 

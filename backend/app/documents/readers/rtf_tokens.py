@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 _TOKEN = re.compile(
     rb"(?P<group>[{}])"
@@ -27,8 +27,9 @@ class Kind(Enum):
     SYMBOL = 6  # name: the letter after the backslash
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
+    """A tuple, since one is made for every Chinese letter of a file."""
+
     kind: Kind
     name: str = ""
     number: int | None = None

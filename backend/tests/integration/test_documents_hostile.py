@@ -288,7 +288,7 @@ def _stream(head, raw):
             _CATALOG,
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R >>",
-            _stream(b"", b"".join(b"%d 0 m %d 800 l 0 %d m 600 %d l S " % (at, at, at, at) for at in range(200_000))),
+            _stream(b"", b"".join(b"%d 0 m %d 8 l 0 %d m 6 %d l S " % (n, n, n, n) for n in range(200_000))),
         ),
     ],
     ids=["a tree of itself", "a circle of trees", "huge page", "deep arrays", "deep names", "huge stream",

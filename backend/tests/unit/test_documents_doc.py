@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 from contextlib import suppress
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from backend.app.documents.limits import ExtractLimits
 from backend.app.documents.readers import doc_pieces
 from backend.app.documents.readers.doc import office_program, read_doc
 from backend.app.documents.readers.doc_text import read_doc_text
+from backend.app.documents.sandbox import SandboxLimits, parse_in_child
 from backend.tests.documents_made import assert_lawful, make_docx, numbering, p, r, tbl, tc, texts
 
 _OFFICE = office_program()
@@ -150,3 +153,44 @@ def test_a_piece_that_points_out_of_the_file_is_an_error(place):
 
     with pytest.raises(UnreadableDocument):
         doc_pieces.read_pieces(_main(clx, 4, b""), clx, b"", 100)
+
+
+@needs_office
+async def test_nothing_of_a_doc_stays_behind_when_its_time_is_up(doc, tmp_path, monkeypatch):
+    """Neither LibreOffice, which the child started, nor the customer's text in a temporary folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    task = asyncio.create_task(parse_in_child(doc, "a.doc", SandboxLimits(wall_seconds=30)))
+    for _ in range(600):
+        await asyncio.sleep(0.05)
+        if _using(tmp_path):
+            break
+    begun = _using(tmp_path)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(100):
+        if not _using(tmp_path):
+            break
+        await asyncio.sleep(0.05)
+
+    assert begun
+    assert _using(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def _using(folder):
+    """Processes that were given a file of this folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(str(folder) in word for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+@needs_office
+async def test_a_doc_is_converted_within_the_sandbox(doc):
+    document = await parse_in_child(doc, "a.doc")
+
+    assert "1. 投标人资格" in document.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,13 +45,22 @@ def check_directory(archive: zipfile.ZipFile, limits: ExtractLimits) -> None:
 
 def read_entry(archive: zipfile.ZipFile, name: str, most: int) -> bytes | None:
     """One entry's bytes; None when it is not there. What the directory announced is not believed."""
+    parts = entry_parts(archive, name, most)
+    return None if parts is None else b"".join(parts)
+
+
+def entry_parts(archive: zipfile.ZipFile, name: str, most: int) -> Iterator[bytes] | None:
+    """One entry's bytes piece by piece, at most `most` together; None when it is not there."""
     try:
         entry = archive.getinfo(name)
     except KeyError:
         return None
     if entry.file_size > most:
         raise ParseLimitExceeded()
-    parts: list[bytes] = []
+    return _unpacked(archive, entry, most)
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
     size = 0
     try:
         with archive.open(entry) as stream:
@@ -58,11 +68,10 @@ def read_entry(archive: zipfile.ZipFile, name: str, most: int) -> bytes | None:
                 size += len(part)
                 if size > most:
                     raise ParseLimitExceeded()
-                parts.append(part)
+                yield part
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise UnreadableDocument() from error
     except Exception as error:
         if type(error).__module__ not in ("zlib", "lzma"):
             raise
         raise UnreadableDocument() from error
-    return b"".join(parts)

@@ -20,7 +20,7 @@ from typing import Any
 NO_BOX = 0xFFFF  # in `boxes`: this code point has no place on a page (a separator, a docx)
 MAGIC = b"SADOC1\n"
 # Raised when a reader gives another text for the same file: kept parses are then not used again.
-READER_VERSION = "2"
+READER_VERSION = "3"
 
 
 class BlockKind(StrEnum):
@@ -135,7 +135,14 @@ class Document:
     def page_of(self, offset: int) -> int | None:
         """The 1-based page number of a code point; None where there are no pages."""
         at = bisect_right(self.pages, offset, key=lambda p: p.start) - 1
-        return self.pages[at].number if at >= 0 else None
+        if at < 0:
+            return None
+        number = self.pages[at].number
+        if self.files:  # a file without pages may stand behind one that has them
+            file = self.file_at(offset)
+            if file is None or file.first_page is None or number < file.first_page:
+                return None
+        return number
 
     def rects(self, start: int, end: int) -> list[Rect]:
         """One box per line of text[start:end], page by page; empty where there are no boxes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from backend.app.common.errors import UnsupportedFileType
@@ -13,34 +14,41 @@ __all__ = ["ExtractLimits", "extract", "from_text"]
 
 DEFAULT_LIMITS = ExtractLimits()
 
+# Module and function of each reader.
+_READERS = {
+    FileType.PDF: ("pdf", "read_pdf"),
+    FileType.DOCX: ("docx", "read_docx"),
+    FileType.DOC: ("doc", "read_doc"),
+    FileType.RTF: ("rtf", "read_rtf"),
+    FileType.HTML: ("html", "read_html"),
+    FileType.MHTML: ("mhtml", "read_mhtml"),
+    FileType.MARKDOWN: ("markdown", "read_markdown"),
+    FileType.TXT: ("txt", "read_txt"),
+    FileType.XLSX: ("xlsx", "read_xlsx"),
+    FileType.XLSM: ("xlsx", "read_xlsx"),
+    FileType.XLSB: ("calamine_sheets", "read_xlsb"),
+    FileType.XLS: ("calamine_sheets", "read_xls"),
+    FileType.ODS: ("calamine_sheets", "read_ods"),
+}
+
 
 def extract(path: Path, filename: str, limits: ExtractLimits = DEFAULT_LIMITS) -> Document:
     """Read a file by its true type. Raises UnsupportedFileType or a DocumentError.
 
-    The readers are imported here, each only when it is needed: a child process starts for every file.
+    A reader is imported only when it is needed: a child process starts for every file.
     """
     file_type = sniff(path, filename)
-    if file_type is FileType.PDF:
-        from backend.app.documents.readers.pdf import read_pdf
+    if file_type is FileType.ZIP:
+        from backend.app.documents.readers.package import read_package
 
-        return read_pdf(path, limits)
-    if file_type is FileType.DOCX:
-        from backend.app.documents.readers.docx import read_docx
-
-        return read_docx(path, limits)
-    if file_type is FileType.HTML:
-        from backend.app.documents.readers.html import read_html
-
-        return read_html(path, limits)
-    if file_type is FileType.MARKDOWN:
-        from backend.app.documents.readers.markdown import read_markdown
-
-        return read_markdown(path, limits)
-    if file_type is FileType.TXT:
-        from backend.app.documents.readers.txt import read_txt
-
-        return read_txt(path, limits)
-    raise UnsupportedFileType(detail=file_type.label)
+        return read_package(path, limits, extract)
+    reader = _READERS.get(file_type)
+    if reader is None:
+        raise UnsupportedFileType(detail=file_type.label)
+    module, name = reader
+    read = getattr(importlib.import_module(f"backend.app.documents.readers.{module}"), name)
+    document: Document = read(path, limits)
+    return document
 
 
 def from_text(text: str, limits: ExtractLimits = DEFAULT_LIMITS) -> Document:

@@ -20,3 +20,4 @@ class ExtractLimits:
     max_entries: int = 10_000  # entries of an archive
     max_ratio: int = 250  # unpacked : packed, of an entry that unpacks to more than `ratio_from`
     ratio_from: int = 8 * MEGABYTE
+    office_seconds: float = 90.0  # for LibreOffice; without them old Word files are read by our own reader

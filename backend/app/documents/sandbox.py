@@ -51,6 +51,7 @@ _ERRORS: dict[str, type[AppError]] = {
 # Ends that mean "too much": killed (wall clock, the system out of memory), processor time, file size, and
 # the traps by which PDFium ends itself when memory is refused.
 _TOO_MUCH = frozenset((signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGTRAP, signal.SIGILL))
+_NO_MEMORY = (b"MemoryError", b"memory allocation of")  # Python's words, and those of Rust (calamine)
 _MAX_TRACE = 8192
 
 
@@ -75,10 +76,10 @@ async def parse_in_child(path: Path, filename: str, limits: SandboxLimits = DEFA
     Raises what `extract` raises; ParseLimitExceeded when a limit is hit; UnreadableDocument when the child
     breaks. Cancelling kills the child at once.
     """
-    with _scratch() as request, _scratch() as answer, _scratch() as complaint:
+    with _scratch() as request, _scratch() as answer, _scratch() as complaint, _folder() as folder:
         request.write(json.dumps(_request(path, filename, limits)).encode())
         request.seek(0)
-        child = await _start(str(os.getpid()), stdin=request, stdout=answer, stderr=complaint)
+        child = await _start(str(os.getpid()), folder, stdin=request, stdout=answer, stderr=complaint)
         status = await _finish(child, limits.wall_seconds)
         answer.seek(0)
         reply = answer.read(limits.output_bytes + 1)
@@ -109,7 +110,7 @@ def network_isolation_works() -> bool:
 
 
 async def _start(
-    parent: str, *, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]
+    parent: str, folder: str, *, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]
 ) -> asyncio.subprocess.Process:
     """Files instead of pipes: nothing to pump, nothing to block on, and the file-size limit bounds them."""
     return await asyncio.create_subprocess_exec(
@@ -118,7 +119,7 @@ async def _start(
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        env=_environment(),
+        env={**_environment(), "TMPDIR": folder},
         cwd=_ROOT,
         close_fds=True,
         start_new_session=True,
@@ -133,9 +134,11 @@ async def _finish(child: asyncio.subprocess.Process, seconds: float) -> int:
     except TimeoutError:
         return -signal.SIGKILL
     finally:
+        # Also when it has ended: LibreOffice may have been started by a child that then crashed. A group's
+        # number is not given away while it has a member.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         if child.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
 
 
@@ -166,9 +169,14 @@ def _scratch() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """The child's folder for temporary files, gone with it however it ends."""
+    return tempfile.TemporaryDirectory(prefix="parse-", ignore_cleanup_errors=True)
+
+
 def _ended_badly(status: int, complaint: bytes) -> AppError:
     """The error for a child that gave no answer."""
-    too_much = -status in _TOO_MUCH or b"MemoryError" in complaint
+    too_much = -status in _TOO_MUCH or any(words in complaint for words in _NO_MEMORY)
     log.warning("parse_died", status=status, stderr=complaint.decode("utf-8", "replace"))
     return ParseLimitExceeded() if too_much else UnreadableDocument()
 

@@ -29,18 +29,21 @@ class FileType(Enum):
     HTML = ("html", True, "网页 HTML")
     DOCX = ("docx", True, "Word 文档 .docx")
     PDF = ("pdf", True, "PDF")
-    DOC = ("doc", False, "旧版 Word 文档 .doc（请另存为 .docx）")
+    DOC = ("doc", True, "旧版 Word 文档 .doc")
     DOCM = ("docm", False, "含宏的 Word 文档 .docm（请另存为 .docx）")
-    RTF = ("rtf", False, "RTF 文档（请另存为 .docx）")
-    XLSX = ("xlsx", False, "Excel 工作簿 .xlsx")
-    XLSM = ("xlsm", False, "含宏的 Excel 工作簿 .xlsm")
-    XLS = ("xls", False, "旧版 Excel 工作簿 .xls")
+    RTF = ("rtf", True, "RTF 文档")
+    MHTML = ("mht", True, "网页存档 MHTML")
+    XLSX = ("xlsx", True, "Excel 工作簿 .xlsx")
+    XLSM = ("xlsm", True, "含宏的 Excel 工作簿 .xlsm（只读取单元格，不运行宏）")
+    XLSB = ("xlsb", True, "二进制 Excel 工作簿 .xlsb")
+    XLS = ("xls", True, "旧版 Excel 工作簿 .xls")
+    ODS = ("ods", True, "OpenDocument 表格 .ods")
     PPTX = ("pptx", False, "PowerPoint 演示文稿")
     OLE = ("ole", False, "旧版 Office 文件（请另存为新格式）")
     WPS = ("wps", False, "WPS 文档 .wps（请另存为 .docx）")
     ODT = ("odt", False, "OpenDocument 文本 .odt（请另存为 .docx）")
     OFD = ("ofd", False, "OFD 版式文件（请转换为 PDF）")
-    ZIP = ("zip", False, "压缩包（请解压后上传其中的文件）")
+    ZIP = ("zip", True, "压缩包 .zip")
     RAR = ("rar", False, "压缩包（请解压后上传其中的文件）")
     SEVEN_ZIP = ("7z", False, "压缩包（请解压后上传其中的文件）")
     GZIP = ("gz", False, "压缩包（请解压后上传其中的文件）")
@@ -68,9 +71,24 @@ _TEXT_NAMES = {
     "xhtml": FileType.HTML,
 }
 
+# A letter or a note may begin like a web archive, so only under these names is it looked for.
+_ARCHIVE_NAMES = frozenset(("doc", "xls", "mht", "mhtml", ""))
+
 # What a name may turn out to be. Names that are not here are refused, whatever is inside.
 _ALLOWED: dict[str, frozenset[FileType]] = {
-    "": frozenset((FileType.TXT, FileType.HTML, FileType.DOCX, FileType.PDF)),
+    "": frozenset(
+        (
+            FileType.TXT,
+            FileType.HTML,
+            FileType.DOCX,
+            FileType.PDF,
+            FileType.DOC,
+            FileType.RTF,
+            FileType.XLSX,
+            FileType.XLS,
+            FileType.MHTML,
+        )
+    ),
     "txt": frozenset((FileType.TXT, FileType.HTML)),
     "text": frozenset((FileType.TXT, FileType.HTML)),
     "md": frozenset((FileType.MARKDOWN,)),
@@ -78,9 +96,19 @@ _ALLOWED: dict[str, frozenset[FileType]] = {
     "html": frozenset((FileType.HTML,)),
     "htm": frozenset((FileType.HTML,)),
     "xhtml": frozenset((FileType.HTML,)),
-    "docx": frozenset((FileType.DOCX,)),
-    "doc": frozenset((FileType.DOCX, FileType.HTML)),
-    "wps": frozenset((FileType.DOCX,)),
+    "docx": frozenset((FileType.DOCX, FileType.DOC, FileType.RTF)),
+    "doc": frozenset((FileType.DOC, FileType.DOCX, FileType.HTML, FileType.RTF, FileType.MHTML)),
+    "wps": frozenset((FileType.DOC, FileType.DOCX, FileType.RTF)),
+    "rtf": frozenset((FileType.RTF, FileType.DOC, FileType.DOCX)),
+    "mht": frozenset((FileType.MHTML, FileType.HTML)),
+    "mhtml": frozenset((FileType.MHTML, FileType.HTML)),
+    "xlsx": frozenset((FileType.XLSX, FileType.XLS)),
+    "xls": frozenset((FileType.XLS, FileType.XLSX, FileType.HTML, FileType.MHTML)),
+    "et": frozenset((FileType.XLS, FileType.XLSX)),
+    "xlsm": frozenset((FileType.XLSM, FileType.XLSX)),
+    "xlsb": frozenset((FileType.XLSB,)),
+    "ods": frozenset((FileType.ODS,)),
+    "zip": frozenset((FileType.ZIP,)),
     "pdf": frozenset((FileType.PDF,)),
 }
 
@@ -101,6 +129,7 @@ _OLE_STREAMS = (
     ("EncryptedPackage", None),
     ("WordDocument", FileType.DOC),
     ("Workbook", FileType.XLS),
+    ("Book", FileType.XLS),  # Excel 5 and 95
     ("PowerPoint Document", FileType.PPTX),
 )
 _MAIN_TYPES = (
@@ -109,13 +138,18 @@ _MAIN_TYPES = (
     (b"wordprocessingml.document.main+xml", FileType.DOCX),
     (b"wordprocessingml.template.main+xml", FileType.DOCX),
     (b"ms-excel.sheet.macroEnabled.main+xml", FileType.XLSM),
+    (b"ms-excel.sheet.binary.macroEnabled.main", FileType.XLSB),
     (b"spreadsheetml.sheet.main+xml", FileType.XLSX),
+    (b"spreadsheetml.template.main+xml", FileType.XLSX),
     (b"presentationml.", FileType.PPTX),
 )
 _CONTENT_TYPES = "[Content_Types].xml"
 _HTML = re.compile(
     rb"^\s*+(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s++html|html|head|body)\b",
     re.I | re.S,
+)
+_MHTML = re.compile(
+    rb"^(?:[\w-]+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+){0,40}?Content-Type:\s*multipart/related", re.I
 )
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -181,6 +215,8 @@ def _text_type(head: bytes, suffix: str) -> FileType:
     plain = head.replace(b"\0", b"") if head.startswith(_MARKS[1:]) else head
     for mark in _MARKS:
         plain = plain.removeprefix(mark)
+    if suffix in _ARCHIVE_NAMES and _MHTML.match(plain.lstrip()):
+        return FileType.MHTML
     return FileType.HTML if _HTML.match(plain) else _TEXT_NAMES.get(suffix, FileType.TXT)
 
 
@@ -203,6 +239,8 @@ def _other_zip(archive: zipfile.ZipFile, names: set[str]) -> FileType:
         mimetype = read_entry(archive, "mimetype", MEGABYTE) or b""
         if mimetype.startswith(b"application/vnd.oasis.opendocument.text"):
             return FileType.ODT
+        if mimetype.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+            return FileType.ODS
     return FileType.ZIP
 
 

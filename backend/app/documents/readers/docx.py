@@ -37,7 +37,7 @@ _TRANSPARENT = frozenset(
     W + name
     for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "body", "txbxContent")
 ) | {MC + "Choice"}
-_PAGE_NUMBER = re.compile(r"^[\s第共页/／\-—–~·|\d一二三四五六七八九十PpageofOF.,、]*$")
+PAGE_NUMBER = re.compile(r"^[\s第共页/／\-—–~·|\d一二三四五六七八九十PpageofOF.,、]*$")
 _LETTER = re.compile(r"[^\W\d_]")
 _BODY_LEVEL = 9
 _TITLE_LEVEL = 2
@@ -60,6 +60,7 @@ def read_docx(path: Path, limits: ExtractLimits) -> Document:
 
         builder = DocumentBuilder(limits, media_type=MEDIA_TYPE)
         reader = _Reader(builder, Styles(first("styles")), Numbering(first("numbering")))
+        reader.keeps_blanks = _by_libre_office(package)
         reader.walk(body)
         for kind in ("footnotes", "endnotes"):
             reader.notes(first(kind))
@@ -74,6 +75,7 @@ class _Reader:
         self._builder = builder
         self._styles = styles
         self._numbering = numbering
+        self.keeps_blanks = False
         self._tables = 0
         self._margins: set[str] = set()
 
@@ -101,8 +103,8 @@ class _Reader:
     def margin(self, root: Element | None, kind: BlockKind) -> None:
         """A header or footer part: once per distinct text, page numbers left out."""
         for paragraph in root.iter(W + "p") if root is not None else ():
-            text = paragraph_text(paragraph, self._styles).text.strip()
-            if text and text not in self._margins and not _PAGE_NUMBER.match(text):
+            text = paragraph_text(paragraph, self._styles, keeps_blanks=self.keeps_blanks).text.strip()
+            if text and text not in self._margins and not PAGE_NUMBER.match(text):
                 self._margins.add(text)
                 self._builder.add(text, kind)
 
@@ -117,7 +119,7 @@ class _Reader:
 
     def _numbered(self, paragraph: Element) -> tuple[str, list[Element]]:
         """A paragraph with its automatic number before it, and the text boxes anchored in it."""
-        found = paragraph_text(paragraph, self._styles)
+        found = paragraph_text(paragraph, self._styles, keeps_blanks=self.keeps_blanks)
         text, label = found.text, self._label(paragraph)  # an empty paragraph counts as well
         return (label + text.lstrip() if text.strip() else ""), found.boxes
 
@@ -179,6 +181,19 @@ class _Reader:
         self._tables += 1
         for cell, text in read_table(table, index, self._numbered):
             self._builder.add(text, BlockKind.TABLE_CELL, cell=cell)
+
+
+def _by_libre_office(package: Package) -> bool:
+    """LibreOffice gives every blank between Chinese words a run of its own, as converters do at line ends."""
+    for kind, target in package.targets(""):
+        if kind == "extended-properties":
+            root = package.part(target)
+            return root is not None and any(
+                (one.text or "").startswith("LibreOffice")
+                for one in root
+                if str(one.tag).endswith("}Application")
+            )
+    return False
 
 
 def _set_as_title(paragraph: Element, line: str) -> bool:

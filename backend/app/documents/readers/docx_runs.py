@@ -51,13 +51,14 @@ class ParagraphText:
     """Collects one paragraph: `text`, and the text boxes anchored in it."""
 
     styles: Styles
+    keeps_blanks: bool = False  # whether a run of one blank is the author's
     parts: list[str] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
     fields: list[_Field] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        return clean("".join(_without_wraps(self.parts)))
+        return clean("".join(self.parts if self.keeps_blanks else _without_wraps(self.parts)))
 
     def walk(self, element: Element) -> None:
         for child in element:
@@ -194,8 +195,8 @@ def _is_chinese(char: str) -> bool:
     return "\u4e00" <= char <= "\u9fff" or char in "，。；：、“”《》（）"
 
 
-def paragraph_text(paragraph: Element, styles: Styles) -> ParagraphText:
-    found = ParagraphText(styles)
+def paragraph_text(paragraph: Element, styles: Styles, *, keeps_blanks: bool = False) -> ParagraphText:
+    found = ParagraphText(styles, keeps_blanks)
     found.walk(paragraph)
     return found
 

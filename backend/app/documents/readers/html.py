@@ -40,7 +40,12 @@ _MAX_DEPTH = 400
 
 
 def read_html(path: Path, limits: ExtractLimits) -> Document:
-    text = clean(_decoded(read_bounded(path, limits)))
+    return html_document(read_bounded(path, limits), limits)
+
+
+def html_document(raw: bytes, limits: ExtractLimits) -> Document:
+    """Raises EmptyDocument, UnreadableDocument or ParseLimitExceeded."""
+    text = clean(_decoded(raw))
     if not text.strip():
         raise EmptyDocument()
     # huge_tree: without it what lies under 256 elements (so many unclosed <font>) is silently lost.

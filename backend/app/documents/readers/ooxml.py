@@ -77,6 +77,14 @@ class Package:
 
     def targets(self, source: str) -> Iterator[tuple[str, str]]:
         """(relationship kind, part name) of a part's internal relationships; external ones are left out."""
+        for _, kind, target in self._relations(source):
+            yield kind, target
+
+    def targets_by_id(self, source: str) -> dict[str, str]:
+        """Part names by relationship id."""
+        return {name: target for name, _, target in self._relations(source)}
+
+    def _relations(self, source: str) -> Iterator[tuple[str, str, str]]:
         folder, name = posixpath.split(source)
         relations = self.part(posixpath.join(folder, "_rels", f"{name}.rels"))
         for relation in relations.iter(_RELATION) if relations is not None else ():
@@ -84,7 +92,8 @@ class Package:
                 continue
             target = relation.get("Target", "")
             joined = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
-            yield relation.get("Type", "").rsplit("/", 1)[-1], posixpath.normpath(joined)
+            kind = relation.get("Type", "").rsplit("/", 1)[-1]
+            yield relation.get("Id", ""), kind, posixpath.normpath(joined)
 
 
 def value(element: Element | None, name: str = "val") -> str | None:

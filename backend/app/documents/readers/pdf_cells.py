@@ -1,8 +1,9 @@
 """Writes the ruled tables of a PDF: one block a cell, one table over as many pages as it takes.
 
-A table goes on when the next page begins with one of the same width. A repeated header row becomes HEADER
-blocks. A row that the page's end cuts keeps its number: its cells stand in two blocks of the same place, or
-in one where nothing stands between them.
+A table goes on when the next page begins with one between the same edges whose column lines are the same,
+or are some of the same: merged rows hide lines, a table inside a cell adds some. A repeated header row
+becomes HEADER blocks, so that nothing is lost. A row that the page's end cuts keeps its number: its cells
+stand in two blocks of the same place, or in one where nothing stands between them.
 """
 
 from __future__ import annotations
@@ -84,9 +85,10 @@ class TableWriter:
 
     def goes_on(self, table: Table, opened: OpenTable) -> bool:
         """Whether a page's first table continues the last one of the page before."""
-        return (
-            abs(table.xs[0] - opened.xs[0]) <= _SAME_EDGE and abs(table.xs[-1] - opened.xs[-1]) <= _SAME_EDGE
-        )
+        ends = abs(table.xs[0] - opened.xs[0]), abs(table.xs[-1] - opened.xs[-1])
+        if max(ends) > _SAME_EDGE:
+            return False
+        return _among(table.xs, opened.xs) or _among(opened.xs, table.xs)
 
     def continuation(self, table: Table, opened: OpenTable) -> Continuation:
         """Split the continued part of a table: repeated header, cells of a cut row, new rows."""
@@ -152,6 +154,11 @@ class Continuation:
     cells: list[CellText]
     rows: int
     joins: bool
+
+
+def _among(some: list[float], lines: list[float]) -> bool:
+    """Whether each of some column lines is one of the others."""
+    return all(min(abs(x - line) for line in lines) <= _SAME_EDGE for x in some)
 
 
 def _placed(table: Table, opened: OpenTable, first_row: int) -> list[CellText]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from backend.app.bootstrap_llm import WorkerLLM
 from backend.app.common import logging
 from backend.app.db.engine import Database
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import storage_from_url
 from backend.app.handlers.bidding import BiddingHandler
 from backend.app.settings import Settings, load_settings
@@ -64,9 +65,8 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         database.dispose()
 
     storage = storage_from_url(settings.storage_url, settings.data_dir)
-    bidding = BiddingHandler(
-        storage, ParsePool(settings.parse_processes), SandboxLimits(), models.for_purpose("bidding")
-    )
+    reader = Reader(ParsePool(settings.parse_processes), max_ocr_pages=settings.ocr_max_pages)
+    bidding = BiddingHandler(storage, reader, models.for_purpose("bidding"))
     return WorkerParts(
         database=database,
         handlers={"bidding_analysis": bidding},

@@ -20,7 +20,7 @@ from typing import Any
 NO_BOX = 0xFFFF  # in `boxes`: this code point has no place on a page (a separator, a docx)
 MAGIC = b"SADOC1\n"
 # Raised when a reader gives another text for the same file: kept parses are then not used again.
-READER_VERSION = "2"
+READER_VERSION = "3"
 
 
 class BlockKind(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.app.bidding.analysis import analyse_with_rules
@@ -13,12 +13,12 @@ from backend.app.bidding.findings import Analysis
 from backend.app.bidding.llm_analysis import ReadingPlan, analyse_with_llm
 from backend.app.bidding.merge import merge
 from backend.app.bidding.report import DocumentSource, build_report, rules_engine
-from backend.app.common.errors import FileNotFound, LLMContextTooLong
-from backend.app.documents.canonical import READER_VERSION, Document
+from backend.app.common.errors import LLMContextTooLong
+from backend.app.documents.canonical import Document
 from backend.app.documents.chunk import split
-from backend.app.documents.extract import from_text
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader, unread_gaps
 from backend.app.documents.storage import Storage
+from backend.app.handlers.reading import DurableReader, Source
 from backend.app.llm import types as llm
 from backend.app.llm.client import LLMClient
 from backend.app.tasks.runner import Context, HandlerResult
@@ -36,13 +36,13 @@ class BiddingHandler:
     """The handler; `client` is None when the built-in analyser works alone."""
 
     storage: Storage
-    pool: ParsePool
-    limits: SandboxLimits
+    reader: Reader
     client: LLMClient | None = None
 
     async def __call__(self, task: Task, context: Context) -> HandlerResult:
-        context.progress("parsing", 5, "解析文档")
-        document, document_sha256 = await self._document(task, context)
+        source = Source.of(task)
+        reading = DurableReader(self.storage, self.reader)
+        document, document_sha256 = await reading.read_document(source, context)
         context.progress("analysing", 30, "识别要点")
         # In a thread: rules are pure computing, and the loop holds other tasks' connections.
         analysis = await asyncio.to_thread(analyse_with_rules, document)
@@ -50,38 +50,16 @@ class BiddingHandler:
         if self.client is not None:
             analysis, engine = await self._with_model(self.client, document, analysis, task, context)
         context.progress("grounding", 95, "核对原文")
-        source = DocumentSource(filename=_filename(task), sha256=task.file_sha256 or "")
+        gaps = (*unread_gaps(document, self.reader.max_ocr_pages), *analysis.gaps)
         report = await asyncio.to_thread(
-            build_report, document, analysis, source=source, engine=engine, usage=context.usage()
+            build_report,
+            document,
+            replace(analysis, gaps=gaps),
+            source=DocumentSource(source.filename, source.sha256, document.ocr_pages),
+            engine=engine,
+            usage=context.usage(),
         )
         return HandlerResult(report, document_sha256)
-
-    async def _document(self, task: Task, context: Context) -> tuple[Document, str]:
-        """The canonical text, read once: a later attempt finds it in the storage."""
-        sha256 = task.file_sha256
-        if sha256 is None or not self.storage.exists(sha256):
-            raise FileNotFound
-
-        async def read() -> StepResult:
-            document = await self._read(task, sha256)
-            stored = await asyncio.to_thread(self.storage.put_bytes, document.to_bytes())
-            return StepResult({"document_sha256": stored.sha256}, Spent(calls=0))
-
-        inputs = {"file": sha256, "filename": _filename(task), "reader": READER_VERSION}
-        kept: str = (await context.step("parse", inputs, read, is_paid=False))["document_sha256"]
-        try:
-            # No row names the text until this task has ended: made young, no purge takes it meanwhile.
-            await asyncio.to_thread(self.storage.touch, kept)
-        except FileNotFoundError:  # removed by retention since
-            kept = (await read()).result["document_sha256"]
-        content = await asyncio.to_thread(self.storage.read_bytes, kept)
-        return await asyncio.to_thread(Document.from_bytes, content), kept
-
-    async def _read(self, task: Task, sha256: str) -> Document:
-        if task.payload.get("source") == "text":
-            content = await asyncio.to_thread(self.storage.read_bytes, sha256)
-            return await asyncio.to_thread(from_text, content.decode("utf-8", "replace"))
-        return await self.pool.parse(self.storage.path(sha256), _filename(task), self.limits)
 
     async def _with_model(
         self, client: LLMClient, document: Document, rules: Analysis, task: Task, context: Context
@@ -107,10 +85,6 @@ class BiddingHandler:
             "ungrounded_dropped": merged.ungrounded_dropped,
         }
         return merged, engine
-
-
-def _filename(task: Task) -> str:
-    return str(task.payload.get("filename") or "文本.txt")
 
 
 def _ask(client: LLMClient, task: Task, context: Context, progress: _PartsProgress) -> llm.Ask:

@@ -92,9 +92,8 @@ class DurableReader:
 
         def told(done: int, pages: int) -> None:
             percent = first + round((last - first) * done / pages)
-            context.progress(
-                "ocr", percent, f"识别扫描页 {done + 1}/{pages}", f"Reading scanned page {done + 1}/{pages}"
-            )
+            place = f"{done + 1}/{pages}"
+            context.progress("ocr", percent, f"识别扫描页 {place}", f"Reading scanned page {place}")
 
         async def keep(number: int, call: Callable[[], Awaitable[dict[str, Any]]]) -> Any:
             async def recognise() -> StepResult:

@@ -41,6 +41,13 @@ def docx(tmp_path):
         (b"%PDF-1.7\n", "a.pdf", FileType.PDF),
         (b"\n\n%PDF-1.4\n", "../../b.PDF", FileType.PDF),
         (b"plain", "no ending", FileType.TXT),
+        (_PNG, "a.png", FileType.PNG),
+        (_PNG, "saved as.jpg", FileType.PNG),
+        (b"\xff\xd8\xff\xe0abc", "IMG_1.JPEG", FileType.JPEG),
+        (b"II*\x00" + bytes(30), "fax.tif", FileType.TIFF),
+        (b"BM" + bytes(30), "a.bmp", FileType.BMP),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "a.webp", FileType.WEBP),
+        (b"GIF89a" + bytes(30), "scan", FileType.GIF),
     ],
 )
 def test_readable_files_are_taken_by_their_content(tmp_path, content, name, kind):
@@ -69,9 +76,7 @@ def test_a_word_package_under_a_foreign_name_is_refused(docx, name):
         (b"%PDF-1.7", "a.docx", "PDF"),
         (b"hello", "a.exe", "exe"),
         (b"hello", "a.docx", "docx"),
-        (_PNG, "a.png", "PNG"),
         (_PNG, "a.pdf", "PNG"),
-        (b"\xff\xd8\xff\xe0abc", "a.jpg", "JPEG"),
         (b"{\\rtf1\\ansi", "a.doc", "RTF"),
         (_OLE + "WordDocument".encode("utf-16-le"), "a.doc", ".doc"),
         (_OLE + "Workbook".encode("utf-16-le"), "a.xls", ".xls"),

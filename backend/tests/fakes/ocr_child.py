@@ -18,7 +18,7 @@ from backend.app.documents.child import die_with_parent
 from backend.app.documents.ocr.child import HEADER, PAGE, READY
 
 MODULE = "backend.tests.fakes.ocr_child"
-DIES, HANGS, TALKS_NONSENSE, TALKS_ENDLESSLY = 13, 14, 15, 16
+DIES, HANGS, TALKS_NONSENSE, TALKS_ENDLESSLY = 12, 14, 15, 16
 
 
 def page(number: int) -> dict[str, Any]:

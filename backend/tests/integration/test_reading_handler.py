@@ -70,9 +70,8 @@ class Work:
 
     def steps(self, task: Task) -> list[str]:
         """Names of the steps whose result is kept."""
-        query = select(TASK_STEPS.c.name).where(
-            TASK_STEPS.c.task_id == task.id, TASK_STEPS.c.status == "done"
-        )
+        steps = TASK_STEPS.c
+        query = select(steps.name).where(steps.task_id == task.id, steps.status == "done")
         with self.world.database.read() as conn:
             return list(conn.execute(query.order_by(steps.id)).scalars())
 

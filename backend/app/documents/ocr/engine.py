@@ -1,27 +1,19 @@
-"""RapidOCR on one page image: where its lines are, what they say, how the page lies. For the child only.
-
-The models lie inside the wheel; their paths are given, so that nothing is looked up, fetched or written.
-"""
+"""RapidOCR on one page image: where its lines are, what they say, how the page lies. For the child only."""
 
 from __future__ import annotations
 
 import importlib
 import math
-from pathlib import Path
 from typing import Any
 
 from backend.app.documents.glyphs import clean
+from backend.app.documents.ocr.models import model_paths
 from backend.app.documents.ocr.pages import MAX_LINE, MAX_LINES, SCALE, SLOPE_UNIT, Frame, OcrLine, OcrPage
 from backend.app.documents.ocr.ruling import find_rules
 
 np: Any = importlib.import_module("numpy")
 cv2: Any = importlib.import_module("cv2")
 
-_MODELS = {
-    "Det": "PP-OCRv6_det_small.onnx",
-    "Rec": "PP-OCRv6_rec_small.onnx",
-    "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-}
 _LONGEST_SIDE = 10_000  # pixels: images are made the right size before they come here
 _BATCH = 2  # lines recognised together: six take 300 MB more and save no time
 _MIN_SCORE = 0.5  # below it is no text: stamps, pictures
@@ -35,7 +27,6 @@ class Engine:
 
     def __init__(self, threads: int) -> None:
         rapidocr = importlib.import_module("rapidocr")
-        folder = Path(str(rapidocr.__file__)).parent / "models"
         runtime = "EngineConfig.onnxruntime"
         cv2.setNumThreads(threads)
         self._ocr: Any = rapidocr.RapidOCR(
@@ -46,7 +37,7 @@ class Engine:
                 "Rec.rec_batch_num": _BATCH,
                 f"{runtime}.intra_op_num_threads": threads,
                 f"{runtime}.inter_op_num_threads": 1,
-                **{f"{part}.model_path": str(folder / name) for part, name in _MODELS.items()},
+                **{f"{part}.model_path": str(path) for part, path in model_paths().items()},
             }
         )
         # Loaded now, so that a page's time is its own.

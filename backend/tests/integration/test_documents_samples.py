@@ -45,6 +45,7 @@ def test_a_real_tender_is_read_whole(path):
     assert [excerpt for excerpt in wanted if re.sub(r"\s", "", excerpt) not in flat] == []
 
 
+@pytest.mark.timeout(900)  # minutes on a machine that is busy
 @pytest.mark.parametrize("path", _BROKEN, ids=lambda one: one.name)
 async def test_a_real_file_with_a_broken_text_layer_is_read_by_ocr(path):
     """Letter for letter where its labels quote it, and in tables where it has them."""

@@ -20,6 +20,8 @@ from backend.tests.fakes import ocr_child
 from backend.tests.fakes.ocr_child import ocr_child_started, ocr_children
 from backend.tests.scans_made import A4, page_picture, scanned_pdf
 
+pytestmark = pytest.mark.timeout(600)  # seconds alone, minutes on a machine that is busy
+
 _SMALL = (900, 420)
 _LAYER = "The bidder shall submit the tender documents before the deadline stated in the notice. " * 6
 

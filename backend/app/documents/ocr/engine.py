@@ -85,7 +85,7 @@ class Engine:
         for quad, text, score, word in zip(quads, found.txts, found.scores, found.word_results, strict=True):
             if score < _MIN_SCORE or not text.strip() or _is_slanted(quad, slope):
                 continue
-            box = _level_box(quad, slope, width)
+            box = _level_box(quad, slope, width, height)
             text, shares = _letters(text, word)
             if text:
                 frame = _frame(box, width, height)
@@ -121,9 +121,10 @@ def _is_slanted(quad: Any, slope: float) -> bool:
     return across > 3 * _length(quad[1], quad[2]) and abs(down / across - slope) > _SLANT
 
 
-def _level_box(quad: Any, slope: float, width: int) -> tuple[float, float, float, float]:
+def _level_box(quad: Any, slope: float, width: int, height: int) -> tuple[float, float, float, float]:
+    """As `ruling.level` turns the image."""
+    xs = [float(x + slope * (y - height / 2)) for x, y in quad]
     ys = [float(y - slope * (x - width / 2)) for x, y in quad]
-    xs = [float(x) for x, _ in quad]
     return min(xs), (ys[0] + ys[1]) / 2, max(xs), (ys[2] + ys[3]) / 2
 
 

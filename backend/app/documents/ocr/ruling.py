@@ -27,9 +27,9 @@ def find_rules(image: Any, slope: float) -> list[tuple[int, int, int, int]]:
 
 
 def level(image: Any, slope: float) -> Any:
-    """Shear an image about its middle so that lines of this slope become level."""
+    """Turn an image about its middle so that lines of this slope become level. For small slopes."""
     height, width = image.shape[:2]
-    matrix = np.float32([[1, 0, 0], [-slope, 1, slope * width / 2]])
+    matrix = np.float32([[1, slope, -slope * height / 2], [-slope, 1, slope * width / 2]])
     return cv2.warpAffine(image, matrix, (width, height), borderValue=255)
 
 

@@ -93,13 +93,15 @@ def _displayed(boxes: array[int], page: OcrPage, shape: float) -> array[int]:
     if not page.turn and not page.slope:
         return boxes
     found: array[int] = array("H")
-    rise = page.slope / SLOPE_UNIT * shape
+    rise, lean = page.slope / SLOPE_UNIT * shape, page.slope / SLOPE_UNIT / shape
     for at in range(0, len(boxes), 4):
         x0, y0, x1, y1 = boxes[at : at + 4]
         if x0 == NO_BOX:
             found.extend((x0, y0, x1, y1))
             continue
         lower = round(rise * ((x0 + x1) / 2 - SCALE / 2))
+        further = round(-lean * ((y0 + y1) / 2 - SCALE / 2))
+        x0, x1 = (min(max(x + further, 0), SCALE) for x in (x0, x1))
         y0, y1 = (min(max(y + lower, 0), SCALE) for y in (y0, y1))
         found.extend(_turned_back(x0, y0, x1, y1, page.turn))
     return found

@@ -153,3 +153,13 @@ def test_ruling_lines_of_a_picture_make_its_grid_also_when_it_is_crooked(slope):
     assert [round(x * 150 / 72, -1) for x in grid.xs] == [150, 500, 1050]
     assert [round(y * 150 / 72, -1) for y in grid.ys] == [300, 400, 1500]
     assert len(grid.cells) == 4
+
+
+def test_the_strokes_of_large_letters_are_no_ruling_lines():
+    """On a small picture a letter is as large as a cell elsewhere."""
+    picture = Image.new("RGB", (900, 700), "white")
+    for x in range(100, 700, 60):
+        ImageDraw.Draw(picture).line((x, 100, x + 28, 100), "black", 2)
+
+    assert find_rules(np.asarray(picture), 0.0, letter=31.0) == []
+    assert find_rules(np.asarray(picture), 0.0) != []

@@ -51,7 +51,7 @@ class Engine:
         slope = _slope(quads)
         height, width = image.shape[:2]
         lines = self._lines(crops, quads, slope, width, height) if quads else []
-        rules = tuple(_frame(box, width, height) for box in find_rules(image, slope))
+        rules = tuple(_frame(box, width, height) for box in find_rules(image, slope, _line_height(quads)))
         return OcrPage(tuple(lines), rules, turn, round(slope * SLOPE_UNIT))
 
     def _upright(self, image: Any) -> tuple[Any, int, list[Any], list[Any]]:
@@ -99,6 +99,12 @@ def _lies_on_its_side(quads: list[Any]) -> bool:
     tall = sum(height for width, height in shapes if height > _TALL * width)
     wide = sum(width for width, height in shapes if width > _TALL * height)
     return tall > 2 * wide
+
+
+def _line_height(quads: list[Any]) -> float:
+    """The middle one of the lines' heights, in pixels; 0 where there are none."""
+    heights = sorted(min(_length(quad[0], quad[1]), _length(quad[1], quad[2])) for quad in quads)
+    return heights[len(heights) // 2] if heights else 0.0
 
 
 def _slope(quads: list[Any]) -> float:

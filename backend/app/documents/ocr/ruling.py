@@ -10,18 +10,22 @@ from backend.app.documents.ocr.pages import MAX_RULES
 cv2: Any = importlib.import_module("cv2")
 np: Any = importlib.import_module("numpy")
 
-_SHORTEST = 1 / 36  # of the page's longer side: about 8 mm of A4; strokes of letters are shorter
+_SHORTEST = 1 / 36  # of the page's longer side: about 8 mm of A4
+_STROKE = 1.5  # of a line's found height: strokes of its letters are shorter
 _GAP = 5  # pixels of a broken line that are closed
 _THICKEST = 12  # pixels; thicker is a bar or a picture
 
 
-def find_rules(image: Any, slope: float) -> list[tuple[int, int, int, int]]:
-    """x0 y0 x1 y1 in pixels of the lines of a BGR image, after `slope` (dy/dx) was taken out."""
+def find_rules(image: Any, slope: float, letter: float = 0.0) -> list[tuple[int, int, int, int]]:
+    """x0 y0 x1 y1 in pixels of the lines of a BGR image, after `slope` (dy/dx) was taken out.
+
+    `letter`: the usual height of its lines of text.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if abs(slope) > 1e-3:
         grey = level(grey, slope)
     ink = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 25, 12)
-    length = max(int(max(grey.shape) * _SHORTEST), 20)
+    length = max(int(max(grey.shape) * _SHORTEST), int(_STROKE * letter), 20)
     found = _strokes(ink, (length, 1), (_GAP, 3)) + _strokes(ink, (1, length), (3, _GAP))
     return found[:MAX_RULES]
 

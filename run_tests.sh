@@ -57,6 +57,31 @@ if $tests && ! has_postgresql; then
     has_postgresql || echo "[准备] 没有 PostgreSQL，需要它的测试将跳过。安装：sudo apt install postgresql" >&2
 fi
 
+has_chinese_font() {
+    local font
+    for font in /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc /usr/share/fonts/truetype/wqy/wqy-*.ttc; do
+        [ ! -e "$font" ] || return 0
+    done
+    return 1
+}
+
+install_chinese_font() {
+    echo "[准备] 安装中文字体（Debian 软件包）"
+    local log=.tools/apt-fonts.log
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -q update &&
+        apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends fonts-wqy-microhei; } >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; return 1; }
+}
+
+# The tests of text recognition draw their scans.
+if $tests && [ "$(uname)" = Linux ] && ! has_chinese_font; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        install_chinese_font || true
+    fi
+    has_chinese_font || echo "[准备] 没有中文字体，需要它的测试将跳过。安装：sudo apt install fonts-wqy-microhei" >&2
+fi
+
 failed=()
 check() {
     local title="$1" started=$SECONDS

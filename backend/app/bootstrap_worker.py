@@ -12,10 +12,12 @@ from pathlib import Path
 from backend.app.bootstrap_llm import WorkerLLM
 from backend.app.common import logging
 from backend.app.db.engine import Database
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import storage_from_url
 from backend.app.handlers.bidding import BiddingHandler
-from backend.app.handlers.comparison import ComparisonHandler, reader, stored_base
+from backend.app.handlers.comparison import ComparisonHandler, stored_base
+from backend.app.handlers.reading import DurableReader
 from backend.app.settings import Settings, load_settings
 from backend.app.tasks.runner import Handler
 
@@ -65,9 +67,9 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         database.dispose()
 
     storage = storage_from_url(settings.storage_url, settings.data_dir)
-    pool, limits = ParsePool(settings.parse_processes), SandboxLimits()
-    bidding = BiddingHandler(storage, pool, limits, models.for_purpose("bidding"))
-    comparison = ComparisonHandler(reader(storage, pool, limits), stored_base(database, storage))
+    reader = Reader(ParsePool(settings.parse_processes), max_ocr_pages=settings.ocr_max_pages)
+    bidding = BiddingHandler(storage, reader, models.for_purpose("bidding"))
+    comparison = ComparisonHandler(DurableReader(storage, reader), stored_base(database, storage))
     return WorkerParts(
         database=database,
         handlers={"bidding_analysis": bidding, "bidding_comparison": comparison},

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -39,7 +40,8 @@ from backend.app.db import migrate
 from backend.app.db.engine import Database, is_outage
 from backend.app.doctor import Grade, examine
 from backend.app.documents.canonical import Document
-from backend.app.documents.sandbox import parse_in_child
+from backend.app.documents.reading import Reader, read_file, unread_gaps
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import storage_from_url
 from backend.app.llm import gate_rows
 from backend.app.llm.check import check_all
@@ -146,7 +148,8 @@ def analyze(
         raise CommandError("输出文件不能是标书文件本身")
     document, analysis = _analyse(file)
     with file.open("rb") as stream:
-        source = DocumentSource(file.name, hashlib.file_digest(stream, "sha256").hexdigest())
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    source = DocumentSource(file.name, sha256, document.ocr_pages)
     result = build_report(document, analysis, source=source)
     view = ReportView.of(result, Origin(file.name, _now()))
     _deliver(BIDDING_EXPORTS[format].render(view), output)
@@ -225,8 +228,17 @@ def _precision(sheet: Path) -> str:
 
 
 def _analyse(file: Path) -> tuple[Document, Analysis]:
-    document = asyncio.run(parse_in_child(file, file.name))
-    return document, analyse_with_rules(document)
+    reader = Reader(ParsePool(1), max_ocr_pages=load_settings().ocr_max_pages)
+    document = asyncio.run(read_file(reader, file, file.name, _tell_ocr))
+    analysis = analyse_with_rules(document)
+    gaps = (*unread_gaps(document, reader.max_ocr_pages), *analysis.gaps)
+    return document, replace(analysis, gaps=gaps)
+
+
+def _tell_ocr(done: int, pages: int) -> None:
+    """A page takes seconds: whoever waits at a terminal sees which one it is."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r识别扫描页 {done + 1}/{pages}", err=True, nl=done + 1 == pages)
 
 
 @app.command("purge")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from backend.app.bootstrap_llm import deployments_of, observers_of
 from backend.app.db import migrate
 from backend.app.db.engine import Database, database_now
 from backend.app.db.models import TASKS
+from backend.app.documents.ocr.models import model_paths
 from backend.app.documents.sandbox import network_isolation_works
 from backend.app.llm.traces import CallTraces
 from backend.app.settings import REPOSITORY, Settings, SettingsError
@@ -29,6 +31,7 @@ from backend.app.tasks import queries
 _ROOM_WANTED = 1024**3  # bytes
 _WORKER_SILENT = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(seconds=5)
+_INSTALL = "重新安装依赖：pip install --require-hashes -r requirements.txt"
 
 
 class Grade(StrEnum):
@@ -53,6 +56,7 @@ def examine(settings: Settings, *, now: datetime) -> Iterator[Finding]:
     yield from _folders(settings)
     yield from _database(settings, now)
     yield _sandbox()
+    yield _ocr(settings)
     yield from _llm(settings)
     yield _log_file(settings)
 
@@ -180,6 +184,18 @@ def _sandbox() -> Finding:
         "有内存、CPU、时间限制，但系统不允许独立的网络命名空间",
         "以 root 运行，或开启 kernel.unprivileged_userns_clone",
     )
+
+
+def _ocr(settings: Settings) -> Finding:
+    if settings.ocr_max_pages == 0:
+        return Finding("文字识别", Grade.HINT, "已关闭（SA_OCR_MAX_PAGES=0），扫描件无法分析")
+    if find_spec("onnxruntime") is None:
+        return Finding("文字识别", Grade.PROBLEM, "缺少 onnxruntime", _INSTALL)
+    try:
+        model_paths()
+    except FileNotFoundError as error:
+        return Finding("文字识别", Grade.PROBLEM, f"缺少 {error}", _INSTALL)
+    return Finding("文字识别", Grade.OK, f"离线模型已就绪，单个文件最多 {settings.ocr_max_pages} 页")
 
 
 def _llm(settings: Settings) -> Iterator[Finding]:

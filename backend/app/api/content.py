@@ -17,7 +17,7 @@ from backend.app.tasks.queries import FileView
 
 
 async def document_json(services: Services, sha256: str | None) -> bytes:
-    """`{text, blocks, pages?, warnings}`. Raises DocumentNotFound."""
+    """`{text, blocks, pages?, warnings, files?, unread?, ocr_pages?}`. Raises DocumentNotFound."""
     if sha256 is None:
         raise DocumentNotFound
     # Megabytes to read, unpack and write: not on the loop.
@@ -34,6 +34,22 @@ def _document_json(storage: Storage, sha256: str) -> bytes:
         "blocks": [_block(block) for block in document.blocks],
         "warnings": list(document.warnings),
     }
+    if document.files:
+        shown["files"] = [
+            {
+                "name": file.name,
+                "start": file.start,
+                "end": file.end,
+                "media_type": file.media_type,
+                "first_page": file.first_page,
+                "pages": file.pages,
+            }
+            for file in document.files
+        ]
+    if document.unread:
+        shown["unread"] = list(document.unread)
+    if document.ocr_pages:
+        shown["ocr_pages"] = list(document.ocr_pages)
     if document.pages:
         shown["pages"] = [
             {"number": p.number, "width": p.width, "height": p.height, "start": p.start, "end": p.end}

@@ -14,7 +14,7 @@ from backend.app.api.forms import Form, FormLimits, Upload, read_form, read_json
 from backend.app.api.schemas import TaskCreate, TaskOptions
 from backend.app.auth.users import User
 from backend.app.common.errors import ParseLimitExceeded, ValidationFailed
-from backend.app.documents.sniff import FileType, sniff
+from backend.app.documents.sniff import IMAGE_TYPES, FileType, sniff
 from backend.app.tasks.service import NewFile, NewText, Order
 
 _MEDIA_TYPES = {
@@ -32,6 +32,7 @@ _MEDIA_TYPES = {
     FileType.HTML: "text/html",
     FileType.MARKDOWN: "text/markdown",
     FileType.TXT: "text/plain",
+    **{kind: f"image/{kind.name.lower()}" for kind in IMAGE_TYPES},
 }
 # A zip's directory is read as a whole, in this process: 46 bytes announce an entry that costs a kilobyte.
 _LARGEST_DIRECTORY = 2 * 1024 * 1024

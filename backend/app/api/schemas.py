@@ -354,7 +354,20 @@ class DocumentOut(BaseModel):
         start: int
         end: int
 
+    class FileOut(BaseModel):
+        """One file of a package: text[start:end], its pages in the numbering of the whole document."""
+
+        name: str
+        start: int
+        end: int
+        media_type: str
+        first_page: int | None
+        pages: int
+
     text: str
     blocks: list[BlockOut]
     pages: list[PageOut] | None = None
     warnings: list[str]
+    files: list[FileOut] | None = Field(None, description="The files of a package.")
+    unread: list[int] | None = Field(None, description="Numbers of the pages whose text is not here.")
+    ocr_pages: list[int] | None = Field(None, description="Numbers of the pages that were read by OCR.")

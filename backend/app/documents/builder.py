@@ -69,9 +69,9 @@ class DocumentBuilder:
         start = min(start, self._length)
         self._pages.append(Page(number, width, height, start, self._length))
 
-    def build(self) -> Document:
-        """Raises EmptyDocument when no block was added."""
-        if not self._blocks:
+    def build(self, *, may_be_empty: bool = False) -> Document:
+        """Raises EmptyDocument when no block was added, unless its pages are still to be read by OCR."""
+        if not self._blocks and not may_be_empty:
             raise EmptyDocument()
         text = "".join(self._parts)
         return Document(

@@ -56,23 +56,36 @@ def read(request: dict[str, Any]) -> bytes:
 
     try:
         document = extract(
-            Path(request["path"]), request["filename"], ExtractLimits(**request["limits"]["extract"])
+            Path(request["path"]),
+            request["filename"],
+            ExtractLimits(**request["limits"]["extract"]),
+            _ocr_pages(request.get("ocr")),
         )
         return DOCUMENT + document.to_bytes()
     except AppError as error:
-        return _error(error)
+        return error_reply(error)
     except (MemoryError, RecursionError):
-        return _error(ParseLimitExceeded())
+        return error_reply(ParseLimitExceeded())
     except Exception as error:
-        return BROKEN + _trace(error).encode("utf-8", "replace")
+        return BROKEN + trace(error).encode("utf-8", "replace")
 
 
-def _error(error: Any) -> bytes:
+def _ocr_pages(told: dict[str, Any] | None) -> dict[int, Any] | None:
+    """What OCR found, by page number."""
+    if not told:
+        return None
+    from backend.app.documents.ocr.pages import OcrPage
+
+    return {int(number): OcrPage.from_json(page) for number, page in told.items()}
+
+
+def error_reply(error: Any) -> bytes:
+    """An AppError as an answer."""
     params = {name: str(value) for name, value in error.params.items()}
     return ERROR + json.dumps({"code": error.code, "params": params}).encode()
 
 
-def _trace(error: Exception) -> str:
+def trace(error: Exception) -> str:
     """Where it broke; without the message, which may quote the document."""
     import traceback
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import IO, Any
 
 from backend.app.common.errors import (
     AppError,
-    DocumentNeedsOCR,
+    DocumentError,
     EmptyDocument,
     EncryptedDocument,
     ParseLimitExceeded,
@@ -32,15 +33,17 @@ from backend.app.common.logging import get_logger
 from backend.app.documents.canonical import Document
 from backend.app.documents.child import BROKEN, DOCUMENT, ERROR, PROBE
 from backend.app.documents.limits import MEGABYTE, ExtractLimits
+from backend.app.documents.ocr.pages import OcrPage
 
 log = get_logger("sandbox")
 
+Ocr = Mapping[int, OcrPage]
+
 _MODULE = "backend.app.documents.child"
-_ROOT = Path(__file__).resolve().parents[3]
-_ERRORS: dict[str, type[AppError]] = {
+ROOT = Path(__file__).resolve().parents[3]
+ERRORS: dict[str, type[AppError]] = {
     error.code: error
     for error in (
-        DocumentNeedsOCR,
         EmptyDocument,
         EncryptedDocument,
         ParseLimitExceeded,
@@ -52,7 +55,7 @@ _ERRORS: dict[str, type[AppError]] = {
 # the traps by which PDFium ends itself when memory is refused.
 _TOO_MUCH = frozenset((signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGTRAP, signal.SIGILL))
 _NO_MEMORY = (b"MemoryError", b"memory allocation of")  # Python's words, and those of Rust (calamine)
-_MAX_TRACE = 8192
+MAX_TRACE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,16 @@ class SandboxLimits:
 DEFAULT_LIMITS = SandboxLimits()
 
 
-async def parse_in_child(path: Path, filename: str, limits: SandboxLimits = DEFAULT_LIMITS) -> Document:
-    """Read a file in a child process of its own.
+async def parse_in_child(
+    path: Path, filename: str, limits: SandboxLimits = DEFAULT_LIMITS, ocr: Ocr | None = None
+) -> Document:
+    """Read a file in a child process of its own; `ocr`: what was found on its pages (see `extract`).
 
     Raises what `extract` raises; ParseLimitExceeded when a limit is hit; UnreadableDocument when the child
     breaks. Cancelling kills the child at once.
     """
-    with _scratch() as request, _scratch() as answer, _scratch() as complaint, _folder() as folder:
-        request.write(json.dumps(_request(path, filename, limits)).encode())
+    with scratch() as request, scratch() as answer, scratch() as complaint, _folder() as folder:
+        request.write(json.dumps(_request(path, filename, limits, ocr)).encode())
         request.seek(0)
         child = await _start(str(os.getpid()), folder, stdin=request, stdout=answer, stderr=complaint)
         status = await _finish(child, limits.wall_seconds)
@@ -85,7 +90,7 @@ async def parse_in_child(path: Path, filename: str, limits: SandboxLimits = DEFA
         reply = answer.read(limits.output_bytes + 1)
         complaint.seek(0)
         if status != 0 or not reply:
-            raise _ended_badly(status, complaint.read(_MAX_TRACE))
+            raise ended_badly(status, complaint.read(MAX_TRACE))
     return await asyncio.to_thread(_understand, reply, limits)
 
 
@@ -95,16 +100,18 @@ class ParsePool:
     def __init__(self, processes: int) -> None:
         self._free = asyncio.Semaphore(max(processes, 1))
 
-    async def parse(self, path: Path, filename: str, limits: SandboxLimits = DEFAULT_LIMITS) -> Document:
+    async def parse(
+        self, path: Path, filename: str, limits: SandboxLimits = DEFAULT_LIMITS, ocr: Ocr | None = None
+    ) -> Document:
         """As `parse_in_child`."""
         async with self._free:
-            return await parse_in_child(path, filename, limits)
+            return await parse_in_child(path, filename, limits, ocr)
 
 
 def network_isolation_works() -> bool:
     """Whether children get a network namespace of their own on this system (for `doctor`). Blocks."""
     probe = subprocess.run(  # noqa: S603 — our own interpreter and module
-        [*_command(), PROBE], env=_environment(), cwd=_ROOT, capture_output=True, timeout=30, check=False
+        [*command(), PROBE], env=environment(), cwd=ROOT, capture_output=True, timeout=30, check=False
     )
     return probe.returncode == 0
 
@@ -114,13 +121,13 @@ async def _start(
 ) -> asyncio.subprocess.Process:
     """Files instead of pipes: nothing to pump, nothing to block on, and the file-size limit bounds them."""
     return await asyncio.create_subprocess_exec(
-        *_command(),
+        *command(),
         parent,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        env={**_environment(), "TMPDIR": folder},
-        cwd=_ROOT,
+        env={**environment(), "TMPDIR": folder},
+        cwd=ROOT,
         close_fds=True,
         start_new_session=True,
     )
@@ -142,27 +149,30 @@ async def _finish(child: asyncio.subprocess.Process, seconds: float) -> int:
             await child.wait()
 
 
-def _command() -> list[str]:
+def command(module: str = _MODULE) -> list[str]:
+    """Our interpreter with one of our own modules."""
     # -P: the working folder is not searched for modules; -s: nor the user's own site-packages.
-    return [sys.executable, "-P", "-s", "-m", _MODULE]
+    return [sys.executable, "-P", "-s", "-m", module]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of our own environment, which holds secrets, but the search path."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": str(_ROOT),
+        "PYTHONPATH": str(ROOT),
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "1",
     }
 
 
-def _request(path: Path, filename: str, limits: SandboxLimits) -> dict[str, Any]:
-    return {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
+def _request(path: Path, filename: str, limits: SandboxLimits, ocr: Ocr | None) -> dict[str, Any]:
+    request = {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
+    pages = {number: page.as_json() for number, page in (ocr or {}).items()}
+    return {**request, "ocr": pages} if pages else request
 
 
-def _scratch() -> IO[bytes]:
+def scratch() -> IO[bytes]:
     """A file that only its openers see; in memory where the system can."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("parse", os.MFD_CLOEXEC), "w+b")
@@ -174,8 +184,8 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="parse-", ignore_cleanup_errors=True)
 
 
-def _ended_badly(status: int, complaint: bytes) -> AppError:
-    """The error for a child that gave no answer."""
+def ended_badly(status: int, complaint: bytes) -> DocumentError:
+    """The error for a child that gave no answer; `complaint`: the end of what it wrote to stderr."""
     too_much = -status in _TOO_MUCH or any(words in complaint for words in _NO_MEMORY)
     log.warning("parse_died", status=status, stderr=complaint.decode("utf-8", "replace"))
     return ParseLimitExceeded() if too_much else UnreadableDocument()
@@ -189,10 +199,10 @@ def _understand(reply: bytes, limits: SandboxLimits) -> Document:
             return Document.from_bytes(content, most=4 * limits.output_bytes)
         if kind == ERROR:
             told = json.loads(content)
-            raise _ERRORS.get(told["code"], UnreadableDocument)(**told.get("params", {}))
+            raise ERRORS.get(told["code"], UnreadableDocument)(**told.get("params", {}))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("parse_answer_malformed", error=type(error).__name__)
         raise UnreadableDocument() from error
     if kind == BROKEN:
-        log.error("parse_failed", traceback=content[:_MAX_TRACE].decode("utf-8", "replace"))
+        log.error("parse_failed", traceback=content[:MAX_TRACE].decode("utf-8", "replace"))
     raise UnreadableDocument()

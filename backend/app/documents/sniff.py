@@ -47,12 +47,12 @@ class FileType(Enum):
     RAR = ("rar", False, "压缩包（请解压后上传其中的文件）")
     SEVEN_ZIP = ("7z", False, "压缩包（请解压后上传其中的文件）")
     GZIP = ("gz", False, "压缩包（请解压后上传其中的文件）")
-    PNG = ("png", False, "图片 PNG")
-    JPEG = ("jpg", False, "图片 JPEG")
-    GIF = ("gif", False, "图片 GIF")
-    TIFF = ("tiff", False, "图片 TIFF")
-    BMP = ("bmp", False, "图片 BMP")
-    WEBP = ("webp", False, "图片 WebP")
+    PNG = ("png", True, "图片 PNG")
+    JPEG = ("jpg", True, "图片 JPEG")
+    GIF = ("gif", True, "图片 GIF")
+    TIFF = ("tiff", True, "图片 TIFF")
+    BMP = ("bmp", True, "图片 BMP")
+    WEBP = ("webp", True, "图片 WebP")
     BINARY = ("bin", False, "无法识别的二进制文件")
 
     def __init__(self, short: str, readable: bool, label: str) -> None:
@@ -60,6 +60,10 @@ class FileType(Enum):
         self.readable = readable
         self.label = label
 
+
+IMAGE_TYPES = frozenset(
+    (FileType.PNG, FileType.JPEG, FileType.GIF, FileType.TIFF, FileType.BMP, FileType.WEBP)
+)
 
 _TEXT_NAMES = {
     "txt": FileType.TXT,
@@ -88,7 +92,8 @@ _ALLOWED: dict[str, frozenset[FileType]] = {
             FileType.XLS,
             FileType.MHTML,
         )
-    ),
+    )
+    | IMAGE_TYPES,
     "txt": frozenset((FileType.TXT, FileType.HTML)),
     "text": frozenset((FileType.TXT, FileType.HTML)),
     "md": frozenset((FileType.MARKDOWN,)),
@@ -110,6 +115,8 @@ _ALLOWED: dict[str, frozenset[FileType]] = {
     "ods": frozenset((FileType.ODS,)),
     "zip": frozenset((FileType.ZIP,)),
     "pdf": frozenset((FileType.PDF,)),
+    # Programs that save pictures often name one kind as another.
+    **dict.fromkeys(("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"), IMAGE_TYPES),
 }
 
 _MAGIC = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from backend.app.bidding.comparison.compare import BaseTask, compare
@@ -12,16 +12,14 @@ from backend.app.bidding.report import DocumentSource
 from backend.app.common.errors import BaseDocumentGone, BaseNotAnalysed
 from backend.app.db.engine import Database
 from backend.app.documents.canonical import Document
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import unread_gaps
 from backend.app.documents.storage import Storage
-from backend.app.handlers.bidding import BiddingHandler
+from backend.app.handlers.reading import DurableReader, Source
 from backend.app.tasks import queries
 from backend.app.tasks.queries import TaskView
 from backend.app.tasks.runner import Context, HandlerResult
 from backend.app.tasks.task import Status, Task
 
-# The task's own document as canonical text, and the storage key of that.
-Read = Callable[[Task, Context], Awaitable[tuple[Document, str]]]
 # What it is compared with. Blocks on the database and the storage: called in a thread.
 BaseOf = Callable[[Task], BaseTask]
 
@@ -30,26 +28,21 @@ BaseOf = Callable[[Task], BaseTask]
 class ComparisonHandler:
     """The handler; see docs/comparison.md for its result."""
 
-    read: Read
+    reading: DurableReader
     base_of: BaseOf
 
     async def __call__(self, task: Task, context: Context) -> HandlerResult:
         """Raises BaseDocumentGone, BaseNotAnalysed, and what reading the document raises."""
-        context.progress("parsing", 5, "解析文档")
         # First of all: without a base there is no use in reading anything.
         base = await asyncio.to_thread(self.base_of, task)
-        document, document_sha256 = await self.read(task, context)
+        own = Source.of(task)
+        document, document_sha256 = await self.reading.read_document(own, context, percents=(5, 40))
         context.progress("comparing", 40, "比对两份文件")
-        filename = str(task.payload.get("filename") or "文本.txt")
-        source = DocumentSource(filename, task.file_sha256 or "", document.ocr_pages)
+        source = DocumentSource(own.filename, own.sha256, document.ocr_pages)
         # In a thread: comparing is pure computing, and the loop holds other tasks' connections.
         result = await asyncio.to_thread(compare, base, document, source, context.usage())
-        return HandlerResult(result, document_sha256)
-
-
-def reader(storage: Storage, pool: ParsePool, limits: SandboxLimits) -> Read:
-    """A tender's own way of being read, parse step and all."""
-    return BiddingHandler(storage, pool, limits)._document
+        unread = unread_gaps(document, self.reading.reader.max_ocr_pages)
+        return HandlerResult({**result, "gaps": [*unread, *result["gaps"]]}, document_sha256)
 
 
 def stored_base(database: Database, storage: Storage) -> BaseOf:

@@ -58,8 +58,9 @@ class Context(Protocol):
         first call no more than `reserve` yuan; `steps.current_call` has the permit for further ones."""
         ...
 
-    def progress(self, stage: str, percent: int, message: str) -> None:
-        """Show how far it is; `percent` never goes back. Cheap to call often."""
+    def progress(self, stage: str, percent: int, message: str, message_en: str | None = None) -> None:
+        """Show how far it is; `percent` never goes back. Cheap to call often. Without `message_en` readers of
+        English get the Chinese one."""
         ...
 
     async def partial(self, body: JSON, document_sha256: str) -> None:
@@ -102,9 +103,11 @@ class AttemptContext:
     ) -> JSON:
         return await self._steps.run(name, inputs, call, is_paid=is_paid, reserve=reserve)
 
-    def progress(self, stage: str, percent: int, message: str) -> None:
+    def progress(self, stage: str, percent: int, message: str, message_en: str | None = None) -> None:
         self._percent = max(self._percent, min(percent, 99))
         self._shown = {"percent": self._percent, "stage": stage, "message": message}
+        if message_en is not None:
+            self._shown["message_en"] = message_en
         if self._later is not None:
             return
         wait = self._told_at + PROGRESS_EVERY_S - time.monotonic()

@@ -25,7 +25,8 @@ from sqlalchemy import delete, select
 from backend.app.common.llm_retry import RetryPolicy
 from backend.app.db.engine import Database
 from backend.app.db.models import GATES, LLM_CALLS
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import Storage
 from backend.app.handlers.bidding import BiddingHandler
 from backend.app.llm.call_log import CallLog
@@ -78,7 +79,7 @@ class Bench:
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self.storage = world, Storage(folder)
         self.desk = ReportDesk(self._write)
-        self._pool = ParsePool(1)
+        self._reader = Reader(ParsePool(1))
 
     async def play(self, rows: list[Row]) -> list[str]:
         """Every row once, side by side; what is not as it must be, one line each."""
@@ -141,7 +142,7 @@ class Bench:
 
     async def run(self, client: LLMClient, task: Task, seconds: float) -> float:
         """One attempt of a claimed task; the seconds it took."""
-        handler = BiddingHandler(self.storage, self._pool, SandboxLimits(), client)
+        handler = BiddingHandler(self.storage, self._reader, client)
         runner = Runner({TYPE: handler}, self.desk, self._write, lambda: True, timeout=seconds)
         began = time.monotonic()
         await asyncio.create_task(runner.run(task))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from PIL import Image
 
 from backend.app import bootstrap
-from backend.app.documents.canonical import Block, BlockKind, Cell, Document, Page
+from backend.app.documents.canonical import Block, BlockKind, Cell, Document, FileAnchor, Page
 from backend.app.settings import Settings
 from backend.tests.api_client import PASSWORD, SECRET, Api, HandWorker, Person
 from backend.tests.served import Served
@@ -28,6 +30,9 @@ DOCUMENT = Document(
     ),
     pages=(Page(1, 595.0, 842.0, 0, 10),),
     warnings=("第 2 页没有文字",),
+    files=(FileAnchor("公告/a.pdf", 0, 10, "application/pdf", 1, 1),),
+    unread=(2,),
+    ocr_pages=(1,),
 )
 
 
@@ -53,10 +58,33 @@ async def test_the_canonical_text_comes_with_places_in_code_points(api: Api) -> 
     assert body["blocks"][2]["cell"] == {"table": 0, "row": 0, "col": 1, "rowspan": 1, "colspan": 1}
     assert body["pages"] == [{"number": 1, "width": 595.0, "height": 842.0, "start": 0, "end": 10}]
     assert body["warnings"] == ["第 2 页没有文字"]
+    assert (body["unread"], body["ocr_pages"]) == ([2], [1])
+    assert body["files"] == [
+        {
+            "name": "公告/a.pdf",
+            "start": 0,
+            "end": 10,
+            "media_type": "application/pdf",
+            "first_page": 1,
+            "pages": 1,
+        }
+    ]
     again = await person.http.get(
         f"/api/tasks/{task_id}/document", headers={"If-None-Match": answer.headers["etag"]}
     )
     assert again.status_code == 304
+
+
+async def test_a_photo_is_a_document_like_any_other(api: Api) -> None:
+    person = await api.person("zhangsan")
+    picture = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(picture, "JPEG")
+
+    made = await person.http.post("/api/tasks/bidding/file", files={"file": ("招标.jpg", picture.getvalue())})
+    back = await person.http.get(f"/api/tasks/{made.json()['id']}/file")
+
+    assert made.status_code == 201
+    assert back.content == picture.getvalue()
 
 
 async def test_a_text_that_is_not_parsed_yet_or_was_removed_is_a_404(api: Api) -> None:

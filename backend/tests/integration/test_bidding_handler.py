@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from backend.app.common.errors import LLMUnavailable
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import Storage
 from backend.app.handlers import bidding
 from backend.app.tasks import retention
@@ -43,7 +44,7 @@ async def test_a_purge_leaves_the_text_of_a_task_that_is_using_it(
         return await asyncio.to_thread(world.write, verb, *args, **kwargs)
 
     monkeypatch.setattr(bidding, "analyse_with_rules", interrupted)
-    handler = bidding.BiddingHandler(storage, ParsePool(1), SandboxLimits())
+    handler = bidding.BiddingHandler(storage, Reader(ParsePool(1)))
     desk = ReportDesk(run)
     desk.start()
     runner = Runner({TYPE: handler}, desk, run, lambda: True, timeout=60)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backend.app.documents.sandbox import ParsePool, SandboxLimits
+from backend.app.documents.reading import Reader
+from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import Storage
 from backend.app.handlers import partials
 from backend.app.handlers.bidding import BiddingHandler
@@ -50,7 +51,7 @@ async def test_finished_parts_are_shown_while_others_are_waited_for(
 
     async with FakeLLM(default=answer) as llm:
         client = LLMClient((Deployment("openai_compatible", "m", llm.base_url, timeout_s=20),))
-        handler = BiddingHandler(storage, ParsePool(1), SandboxLimits(), client)
+        handler = BiddingHandler(storage, Reader(ParsePool(1)), client)
         desk = ReportDesk(run)
         desk.start()
         runner = Runner({TYPE: handler}, desk, run, lambda: True, timeout=60)

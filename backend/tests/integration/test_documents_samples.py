@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.app.common.errors import DocumentNeedsOCR
 from backend.app.documents.canonical import BlockKind, Document
 from backend.app.documents.extract import extract
+from backend.app.documents.reading import Reader, read_file
+from backend.app.documents.sandbox import ParsePool
 from backend.tests.documents_made import assert_lawful
 
 _FOLDER = Path(__file__).resolve().parents[4] / "shared" / "samples" / "tenders"
@@ -44,7 +45,17 @@ def test_a_real_tender_is_read_whole(path):
     assert [excerpt for excerpt in wanted if re.sub(r"\s", "", excerpt) not in flat] == []
 
 
+@pytest.mark.timeout(900)  # minutes on a machine that is busy
 @pytest.mark.parametrize("path", _BROKEN, ids=lambda one: one.name)
-def test_a_real_file_with_a_broken_text_layer_needs_ocr(path):
-    with pytest.raises(DocumentNeedsOCR):
-        extract(path, path.name)
+async def test_a_real_file_with_a_broken_text_layer_is_read_by_ocr(path):
+    """Letter for letter where its labels quote it, and in tables where it has them."""
+    document = await read_file(Reader(ParsePool(1)), path, path.name)
+
+    assert_lawful(document)
+    assert document.unread == () and document.ocr_pages == tuple(page.number for page in document.pages)
+    labels = json.loads(path.with_name(f"{path.stem}.gold.json").read_text())
+    wanted = [fact["excerpt"] for fact in labels["facts"].values() if fact and fact.get("excerpt")]
+    wanted += [item["excerpt"] for item in labels["items"]]
+    flat = re.sub(r"\s", "", document.text)
+    assert [excerpt for excerpt in wanted if re.sub(r"\s", "", excerpt) not in flat] == []
+    assert sum(1 for _ in document.tables()) >= 3

@@ -16,7 +16,6 @@ import pytest
 import structlog
 
 from backend.app.common.errors import (
-    DocumentNeedsOCR,
     EmptyDocument,
     EncryptedDocument,
     ParseLimitExceeded,
@@ -25,6 +24,7 @@ from backend.app.common.errors import (
 )
 from backend.app.documents.extract import extract
 from backend.app.documents.limits import ExtractLimits
+from backend.app.documents.ocr.pages import OcrLine, OcrPage
 from backend.app.documents.sandbox import (
     ParsePool,
     SandboxLimits,
@@ -75,7 +75,8 @@ async def test_the_child_s_document_is_the_same_as_ours(tmp_path):
     ("content", "name", "error"),
     [
         (b"", "a.txt", EmptyDocument),
-        (b"\x89PNG\r\n\x1a\n", "a.png", UnsupportedFileType),
+        (b"\x89PNG\r\n\x1a\n", "a.png", UnreadableDocument),
+        (b"PK\x05\x06" + bytes(18), "a.zip", UnsupportedFileType),
         (b"%PDF-1.7 broken", "a.pdf", UnreadableDocument),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
@@ -95,8 +96,18 @@ async def test_the_child_s_error_comes_back_as_the_same_error(tmp_path, content,
 
 
 async def test_a_scan_is_recognised_in_the_child_too(tmp_path):
-    with pytest.raises(DocumentNeedsOCR):
-        await parse_in_child(make_pdf(tmp_path / "a", PdfPage(image=True)), "a.pdf")
+    document = await parse_in_child(make_pdf(tmp_path / "a", PdfPage(image=True)), "a.pdf")
+
+    assert document.unread == (1,)
+
+
+async def test_what_ocr_found_reaches_the_reader_in_the_child(tmp_path):
+    found = OcrPage((OcrLine("投标", (9000, 9000, 10600, 10000), (9400, 10200), 99),))
+    path = make_pdf(tmp_path / "a", PdfPage(image=True))
+
+    document = await parse_in_child(path, "a.pdf", ocr={1: found})
+
+    assert (document.text, document.unread, document.ocr_pages) == ("投标", (), (1,))
 
 
 async def test_limits_of_the_reader_reach_the_child(tmp_path):

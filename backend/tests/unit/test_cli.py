@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from backend.app import cli
 from backend.app.auth.secret import load_or_create
 from backend.app.auth.sessions import bearer
 from backend.app.auth.tokens import Tokens
 from backend.app.db.engine import Database
+from backend.tests.scans_made import page_picture
 
 PASSWORD = "correct-horse-42"
 TENDER = """第一章 招标公告
@@ -175,6 +177,32 @@ def test_analyze_prints_markdown_unless_told_otherwise(
     assert cli.run(["analyze", str(file)]) == 0
 
     assert capsys.readouterr().out.startswith("# 标书分析")
+
+
+@pytest.mark.timeout(600)  # seconds alone, minutes on a machine that is busy
+def test_analyze_reads_a_scan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page_picture(["项目编号：XYZ-2025-001"], size=(900, 300)).save(tmp_path / "a.png")
+
+    assert cli.run(["analyze", str(tmp_path / "a.png"), "--format", "json"]) == 0
+
+    result = json.loads(capsys.readouterr().out)
+    assert result["document"]["ocr_pages"] == [1]
+    assert result["facts"]["project_number"]["value"] == "XYZ-2025-001"
+    assert result["facts"]["project_number"]["source"]["rects"]
+
+
+def test_analyze_says_that_ocr_is_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SA_OCR_MAX_PAGES", "0")
+    Image.new("RGB", (60, 40), "white").save(tmp_path / "a.png")
+
+    assert cli.run(["analyze", str(tmp_path / "a.png")]) == 1
+    cli.run(["doctor"])
+
+    told = capsys.readouterr()
+    assert "OCR" in told.err
+    assert "SA_OCR_MAX_PAGES=0" in told.out
 
 
 @pytest.mark.parametrize(

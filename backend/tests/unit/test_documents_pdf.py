@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.app.common.errors import (
-    DocumentNeedsOCR,
     EmptyDocument,
     EncryptedDocument,
     ParseLimitExceeded,
     UnreadableDocument,
 )
-from backend.app.documents.canonical import BlockKind
+from backend.app.documents.canonical import BlockKind, Document
 from backend.app.documents.extract import extract
 from backend.app.documents.limits import ExtractLimits
 from backend.app.documents.readers.pdf_quality import Quality, page_quality
@@ -270,22 +269,23 @@ def _scan():
 
 
 def test_a_scan_needs_ocr(tmp_path):
-    with pytest.raises(DocumentNeedsOCR):
-        _read(tmp_path, _scan(), _scan(), PdfPage(image=True, texts=[(72, 40, 9, "3")]))
+    document = _read(tmp_path, _scan(), _scan(), PdfPage(image=True, texts=[(72, 40, 9, "3")]))
+
+    assert document.unread == (1, 2, 3)
+    assert (document.text, document.ocr_pages, len(document.pages)) == ("", (), 3)
+    assert Document.from_bytes(document.to_bytes()) == document
 
 
 def test_text_turned_into_outlines_needs_ocr(tmp_path):
     strokes = [(60 + at % 40 * 10, 60 + at, 68 + at % 40 * 10, 64 + at) for at in range(400)]
 
-    with pytest.raises(DocumentNeedsOCR):
-        _read(tmp_path, PdfPage(lines=strokes))
+    assert _read(tmp_path, PdfPage(lines=strokes)).unread == (1,)
 
 
-def test_one_scanned_page_in_a_good_document_is_a_warning_that_names_it(tmp_path):
+def test_one_scanned_page_in_a_good_document_is_left_for_ocr(tmp_path):
     document = _read(tmp_path, _page_of_text(), _scan(), _page_of_text())
 
-    assert len(document.warnings) == 1
-    assert "2" in document.warnings[0]
+    assert document.unread == (2,)
     assert [page.number for page in document.pages] == [1, 2, 3]
 
 
@@ -293,15 +293,14 @@ def test_text_over_a_background_image_is_text(tmp_path):
     page = _page_of_text()
     page.image = True
 
-    assert _read(tmp_path, page).warnings == ()
+    assert _read(tmp_path, page).unread == ()
 
 
 def test_a_text_layer_of_wrong_letters_needs_ocr(tmp_path):
     """The page shows 投标人…, its text layer says something in Hangul, Greek and rare ideographs."""
     spoiled = {char: chr(0x1100 + at) for at, char in enumerate(sorted(set(_CLAUSE)))}
 
-    with pytest.raises(DocumentNeedsOCR):
-        _read(tmp_path, _page_of_text(), _page_of_text(), unicode_of=spoiled)
+    assert _read(tmp_path, _page_of_text(), _page_of_text(), unicode_of=spoiled).unread == (1, 2)
 
 
 @pytest.mark.parametrize(

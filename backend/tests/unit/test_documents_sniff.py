@@ -50,6 +50,13 @@ def docx(tmp_path):
         (_OLE + "Workbook".encode("utf-16-le"), "a.et", FileType.XLS),
         (b"<html><table>", "a.xls", FileType.HTML),
         (b"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b\r\n", "a.doc", FileType.MHTML),
+        (_PNG, "a.png", FileType.PNG),
+        (_PNG, "saved as.jpg", FileType.PNG),
+        (b"\xff\xd8\xff\xe0abc", "IMG_1.JPEG", FileType.JPEG),
+        (b"II*\x00" + bytes(30), "fax.tif", FileType.TIFF),
+        (b"BM" + bytes(30), "a.bmp", FileType.BMP),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "a.webp", FileType.WEBP),
+        (b"GIF89a" + bytes(30), "scan", FileType.GIF),
     ],
 )
 def test_readable_files_are_taken_by_their_content(tmp_path, content, name, kind):
@@ -78,9 +85,7 @@ def test_a_word_package_under_a_foreign_name_is_refused(docx, name):
         (b"%PDF-1.7", "a.docx", "PDF"),
         (b"hello", "a.exe", "exe"),
         (b"hello", "a.docx", "docx"),
-        (_PNG, "a.png", "PNG"),
         (_PNG, "a.pdf", "PNG"),
-        (b"\xff\xd8\xff\xe0abc", "a.jpg", "JPEG"),
         (b"{\\rtf1\\ansi", "a.pdf", "RTF"),
         (_OLE + "WordDocument".encode("utf-16-le"), "a.xls", ".doc"),
         (_OLE + "Workbook".encode("utf-16-le"), "a.doc", ".xls"),

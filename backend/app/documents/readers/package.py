@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.app.common.errors import (
     AppError,
@@ -26,6 +27,9 @@ from backend.app.documents.canonical import NO_BOX, Block, BlockKind, Document, 
 from backend.app.documents.limits import MEGABYTE, ExtractLimits
 from backend.app.documents.package_files import PackedFile, packed_files, unpacked
 
+if TYPE_CHECKING:
+    from backend.app.documents.ocr.pages import OcrPage
+
 log = get_logger("package")
 
 MEDIA_TYPE = "application/zip"
@@ -34,11 +38,14 @@ _MAX_WARNINGS = 100
 _COLLECTED = 4 * MEGABYTE  # bytes read between two collections of garbage
 _PACKAGES = (".zip", ".rar", ".7z", ".gz", ".tar", ".tgz", ".bz2", ".xz")
 
-Reader = Callable[[Path, str, ExtractLimits], Document]
+Reader = Callable[[Path, str, ExtractLimits, Mapping[int, "OcrPage"]], Document]
 
 
-def read_package(path: Path, limits: ExtractLimits, read: Reader) -> Document:
-    """`read` reads one file by its path and name, as `extract` does.
+def read_package(
+    path: Path, limits: ExtractLimits, read: Reader, ocr: Mapping[int, OcrPage] | None = None
+) -> Document:
+    """`read` reads one file by its path and name, as `extract` does. `ocr`: what was found on pages that an
+    earlier reading left unread, in the numbering of the package.
 
     Raises EncryptedDocument, UnreadableDocument or ParseLimitExceeded of the package itself; when no file
     could be read what the first of them raised, or UnsupportedFileType.
@@ -53,7 +60,8 @@ def read_package(path: Path, limits: ExtractLimits, read: Reader) -> Document:
             left = replace(limits, office_seconds=limits.office_seconds - (time.monotonic() - begun))
             try:
                 with unpacked(archive, file, limits) as inner:
-                    parts.add(file, read(inner, file.name, parts.remaining(left)))
+                    found = parts.own_pages(ocr or {})
+                    parts.add(file, read(inner, file.name, parts.remaining(left), found))
             except AppError as error:
                 parts.fail(file, error)
             except Exception as error:  # a slip of a reader costs one file, not the package
@@ -89,6 +97,10 @@ class _Parts:
         if min(chars, blocks, pages) <= 0:
             raise ParseLimitExceeded()
         return replace(limits, max_chars=chars, max_blocks=blocks, max_pages=pages)
+
+    def own_pages(self, ocr: Mapping[int, OcrPage]) -> dict[int, OcrPage]:
+        """What was found on pages of the next file and those after it, in its own numbering."""
+        return {number - self.page_count: page for number, page in ocr.items() if number > self.page_count}
 
     def add(self, file: PackedFile, document: Document) -> None:
         """Append a file: its name as a heading, then its blocks, everything counted on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.app.documents.ocr.pages import OcrPage
 from backend.app.documents.readers.pdf_glyphs import Glyph, View, page_runs, page_view, segments
 from backend.app.documents.readers.pdf_grid import Grid, GridCell, find_grids
 from backend.app.documents.readers.pdf_lines import Line, build_lines
@@ -25,13 +26,26 @@ class Table:
 
 @dataclass(slots=True)
 class PageLayout:
-    """What one page holds, top to bottom."""
+    """What one page holds, top to bottom. Width and height are those of the page as it is read: a page that
+    was scanned on its side is displayed the other way round."""
 
     number: int
     width: float
     height: float
     quality: Quality
     items: list[Line | Table] = field(default_factory=list)
+    ocr: OcrPage | None = None  # where its text comes from, when not from the text layer
+
+    @property
+    def displayed(self) -> tuple[float, float]:
+        """Width and height in points as displayed."""
+        sideways = self.ocr is not None and self.ocr.turn % 2
+        return (self.height, self.width) if sideways else (self.width, self.height)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it has text that only OCR could read."""
+        return self.ocr is None and self.quality in (Quality.SCANNED, Quality.GARBLED)
 
 
 def read_page(page: Any, text_page: Any, number: int) -> PageLayout:
@@ -42,11 +56,11 @@ def read_page(page: Any, text_page: Any, number: int) -> PageLayout:
     quality = page_quality(text, objects.image_share, objects.drawings)
     layout = PageLayout(number, view.width, view.height, quality)
     if layout.quality is Quality.GOOD:
-        layout.items = _items(runs, find_grids(objects.lines), view)
+        layout.items = page_items(runs, find_grids(objects.lines), view)
     return layout
 
 
-def _items(runs: list[list[Glyph]], grids: list[Grid], view: View) -> list[Line | Table]:
+def page_items(runs: list[list[Glyph]], grids: list[Grid], view: View) -> list[Line | Table]:
     """Open lines and tables by height. A grid with fewer than two cells of text is no table."""
     firsts = [sum(len(grid.cells) for grid in grids[:at]) for at in range(len(grids))]
 

@@ -7,12 +7,14 @@ so that a sentence or a table cell over two pages stays one block.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import takewhile
 
 from backend.app.documents.builder import DocumentBuilder
 from backend.app.documents.canonical import BlockKind, Document
 from backend.app.documents.headings import heading_level, is_title_like, starts_item
 from backend.app.documents.limits import ExtractLimits
+from backend.app.documents.ocr.pages import page_list
 from backend.app.documents.readers.pdf_cells import Continuation, OpenTable, TableWriter
 from backend.app.documents.readers.pdf_lines import (
     Column,
@@ -34,14 +36,22 @@ _TITLE_LEVEL = 2
 Item = Line | Table
 
 
-def write_document(layouts: list[PageLayout], limits: ExtractLimits, warnings: list[str]) -> Document:
-    builder = DocumentBuilder(limits, media_type=MEDIA_TYPE, with_boxes=True)
-    builder.warnings.extend(warnings)
+def write_document(
+    layouts: list[PageLayout], limits: ExtractLimits, *, media_type: str = MEDIA_TYPE
+) -> Document:
+    """Raises EmptyDocument when there is no text and no page is left for OCR; ParseLimitExceeded."""
+    builder = DocumentBuilder(limits, media_type=media_type, with_boxes=True)
+    doubtful = [layout.number for layout in layouts if layout.ocr is not None and layout.ocr.is_doubtful]
+    if doubtful:
+        builder.warnings.append(f"第 {page_list(doubtful)} 页字迹不清，文字识别的结果请对照原件核对")
     writer = _Writer(builder, _letter_size(layouts))
     running = RunningLines(layouts)
     for layout in layouts:
         writer.page(layout, running)
-    return builder.build()
+    unread = tuple(layout.number for layout in layouts if layout.is_unread)
+    document = builder.build(may_be_empty=bool(unread))
+    ocr_pages = tuple(layout.number for layout in layouts if layout.ocr is not None)
+    return replace(document, unread=unread, ocr_pages=ocr_pages)
 
 
 class _Writer:
@@ -75,7 +85,7 @@ class _Writer:
             self._paragraph = self._table = None
         self._body(body, column, layout)
         start = before if carried or not before else before + 1
-        self._builder.mark_page(layout.number, layout.width, layout.height, start)
+        self._builder.mark_page(layout.number, *layout.displayed, start)
 
     def _carry_over(self, body: list[Item], column: Column) -> tuple[list[Item], Continuation | None]:
         """Go on with the block that the page before ended with; returns what is left of this page."""

@@ -195,7 +195,7 @@ def _sums(book: Book, sheet: Any, columns: Sequence[Column], items: Sequence[Ite
     scored = f"{points}2:{points}{end}"
     look = Look(bold=True, fill="F4F6F9")
     for row, lot in enumerate([*lots_of(items), None], end + 1):
-        mine = [item for item in items if lot is None or item.get("lot") == lot]
+        mine = [item for item in items if lot is None or str(item.get("lot")) == lot]
         formula = f"=SUM({scored})"
         if lot is not None:
             lots = xl_col_to_name(titles.index("标段"))

@@ -191,7 +191,7 @@ def _scores(items: Sequence[Mapping[str, Any]]) -> Any:
     scored = [(n, item) for n, item in enumerate(items, 1) if points_of(item) is not None]
     rows = [_score(n, item, with_expected=expected) for n, item in scored]
     rows += [
-        _sum(f"标段 {legal(lot)} 合计", [i for _, i in scored if i.get("lot") == lot], len(columns))
+        _sum(f"标段 {legal(lot)} 合计", [i for _, i in scored if str(i.get("lot")) == lot], len(columns))
         for lot in lots_of(items)
     ]
     rows.append(_sum("合计", [item for _, item in scored], len(columns)))

@@ -9,7 +9,7 @@ read    PDFium's bare text against ours with a box for every character, and the 
         one process, in turns: ratios of processor time; of the made file and, where they are, real ones
 rules   a file in the sandboxed child, analysed and reported without a model: seconds, and the child's peak
 model   the long file through the whole product with a scripted model that takes `--latency` seconds an
-        answer: the wall against the ideal (parse, calls by the number asked at once, overview), and the worker's
+        answer: the wall against the ideal (parse, calls by those asked at once, overview), and the worker's
         peak
 scan    one dense page as a picture: seconds, processor seconds, the child's peak
 
@@ -45,10 +45,12 @@ from backend.app.documents.limits import ExtractLimits
 from backend.app.documents.readers.pdf import read_pdf
 from backend.app.documents.readers.pdf_glyphs import page_runs, page_view
 from backend.app.documents.readers.pdfium import opened_document, opened_page, pdfium
-from backend.app.documents.sandbox import parse_in_child
+from backend.app.documents.reading import Reader, read_file
+from backend.app.documents.sandbox import ParsePool, parse_in_child
 from backend.tests.acceptance.product import Product, product
 from backend.tests.fakes import llm_server as fake
 from backend.tests.fakes.llm_server import FakeLLM, Reply, Seen
+from backend.tests.scans_made import page_picture, scanned_pdf
 
 MB = 1024 * 1024
 AT_ONCE = ReadingPlan().at_once
@@ -274,6 +276,28 @@ def _through(made: Product, file: Path) -> tuple[float, int]:
     return time.monotonic() - began, int(task["metadata"]["usage"]["calls"])
 
 
+def measure_scan(folder: Path, figures: Figures) -> None:
+    """What two pages more take: the models are loaded once a file."""
+    rows = "投标人应在{n}小时内响应，价格得分＝{n}×30%，未满足的按无效投标处理，"
+    lines = [f"{n}.{'★' if n % 5 == 0 else ''}{rows.format(n=n)}" for n in range(1, 31)]
+    table = [("序号", "指标", "要求", "分值")] + [
+        (str(n), f"参数{n}", f"≥{n * 10}", str(n)) for n in range(1, 5)
+    ]
+    page = page_picture(lines, table, letter=22)
+    taken: list[float] = []
+    for pages in (1, 3):
+        file = scanned_pdf(folder / f"scan{pages}.pdf", *[page] * pages)
+        with peaks_of_children(psutil.Process().pid) as peak:
+            began = time.monotonic()
+            document = asyncio.run(read_file(Reader(ParsePool(1)), file, file.name))
+            taken.append(time.monotonic() - began)
+        assert len(document.ocr_pages) == pages, document.warnings
+    figures.show("characters a page", len("".join(document.text.split())) / 3, "")
+    figures.show("one page, models loaded for it", taken[0], "s")
+    figures.show("a further page", (taken[1] - taken[0]) / 2, "s", 7)
+    figures.show("the child's peak", peak["child"], "MB", 1300)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -303,6 +327,9 @@ def main() -> int:
             make_tender(long, chosen.long)
             _head(f"rules on the long file, then the model with {chosen.latency:g} s an answer")
             measure_model(long, measure_rules(long, figures), chosen.latency, figures)
+        if "scan" in wanted:
+            _head("scan: a dense page at 150 dpi, wall")
+            measure_scan(Path(folder), figures)
     return 1 if figures.missed else 0
 
 

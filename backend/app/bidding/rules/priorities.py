@@ -14,7 +14,7 @@ from backend.app.bidding.rules.quotes import Candidate, tidy
 # Quoting everything helps nobody: all findings together keep below this share of the text.
 # White space does not count, in the text as in the quotes.
 SHARE_OF_TEXT = 0.12
-LEAST_CHARACTERS = 700  # of a short notice more may be quoted
+LEAST_CHARACTERS = 480  # of a short notice more may be quoted
 
 
 @dataclass(frozen=True, slots=True)

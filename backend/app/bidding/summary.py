@@ -13,6 +13,7 @@ _REGIMES = {
     Regime.ENTERPRISE: "企业或单位自行采购项目",
 }
 _LONGEST = 60  # characters of one fact
+_PARTS_NAMED = 3
 
 
 def summarise(analysis: Analysis) -> str:
@@ -27,6 +28,7 @@ def summarise(analysis: Analysis) -> str:
         _line("评审", _evaluation(analysis)),
         _line("风险", _risks(analysis)),
         _missing(facts),
+        _unread(analysis),
     ]
     return "\n".join(line for line in lines if line)
 
@@ -128,6 +130,15 @@ def _risks(analysis: Analysis) -> list[str]:
         if titles:
             parts.append(f"{label}：{'、'.join(titles[:4])}")
     return parts
+
+
+def _unread(analysis: Analysis) -> str:
+    """A summary must not read as if the whole had been seen."""
+    parts = [gap["part"] for gap in analysis.gaps]
+    if not parts:
+        return ""
+    more = f" 等 {len(parts)} 处" if len(parts) > _PARTS_NAMED else ""
+    return f"【未能分析】{'、'.join(parts[:_PARTS_NAMED])}{more}，请人工阅读。"
 
 
 def _missing(facts: Mapping[str, Fact | None]) -> str:

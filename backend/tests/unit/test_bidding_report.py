@@ -203,6 +203,17 @@ def test_the_summary_says_only_what_the_facts_say() -> None:
     assert "None" not in summary
 
 
+def test_a_summary_names_what_was_not_read() -> None:
+    """It is what people read first, and often all they read."""
+    gaps = tuple({"part": f"第 {n} 页", "reason": "未识别"} for n in range(1, 6))
+
+    whole = build_report(document(), analysis(), source=SOURCE)["summary"]
+    partly = build_report(document(), replace(analysis(), gaps=gaps), source=SOURCE)["summary"]
+
+    assert "未能分析" not in whole
+    assert partly.splitlines()[-1] == "【未能分析】第 1 页、第 2 页、第 3 页 等 5 处，请人工阅读。"
+
+
 def test_lots_are_shown_with_their_words() -> None:
     with_lots = replace(analysis(), extra={"lots": (Lot("1", "东区", span("绿化养护")),)})
 

@@ -1,7 +1,7 @@
 """The whole in a few sentences, written by a model from what has been proved, and held to it.
 
 The model sees compact lines of facts and findings, never the document again. A sentence that brings in a
-number those lines lack is left out; an id that is none of ours names nothing.
+number those lines lack, or whose words are not theirs, is left out; an id that is none of ours names nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ STEP = "overview"
 PART = "概览与结论"
 ROOM = 6_000  # characters of compact lines
 _EXCERPT = 80
+_SHARED = 0.4  # of a sentence's pairs of letters
 _VALUE = 120
 _FROM_RULES = "模型未能给出，已用规则生成的概览代替："
 _ORDER = {priority: rank for rank, priority in enumerate(Priority)}
@@ -78,7 +79,7 @@ def held_to(stated: StatedOverview, proved: str, ids: frozenset[str] = frozenset
     reason, more = _proved_sentences(stated.reason, proved)
     items = tuple(dict.fromkeys(item for item in stated.items if item in ids))
     overview = Overview(summary, reason, items) if summary else None
-    gap = None if overview else _gap("概览中的数字在文件中没有依据")
+    gap = None if overview else _gap("概览的内容在文件中没有依据")
     return Reduced(overview, dropped + more, gap)
 
 
@@ -117,9 +118,21 @@ def _flat(text: str, limit: int) -> str:
 
 
 def _proved_sentences(text: str, proved: str) -> tuple[str, int]:
-    sentences = _SENTENCE.findall(text)
-    kept = [sentence for sentence in sentences if adds_no_number(sentence, proved)]
+    """The sentences without a number of their own, whose words are mostly those of what was proved."""
+    sentences, known = _SENTENCE.findall(text), _pairs(proved)
+    kept = [one for one in sentences if adds_no_number(one, proved) and _speaks_of(one, known)]
     return "".join(kept).strip(), len(sentences) - len(kept)
+
+
+def _speaks_of(sentence: str, known: frozenset[str]) -> bool:
+    """A paraphrase shares most pairs of letters with its source; what speaks of something else does not."""
+    pairs = _pairs(sentence)
+    return len(pairs & known) >= _SHARED * len(pairs) > 0
+
+
+def _pairs(text: str) -> frozenset[str]:
+    letters = "".join(char for char in text if char.isalpha())
+    return frozenset(letters[at : at + 2] for at in range(len(letters) - 1))
 
 
 def _gap(reason: str) -> dict[str, str]:

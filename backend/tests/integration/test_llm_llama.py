@@ -234,18 +234,21 @@ def analysed(made: Product, text: str) -> tuple[dict[str, Any], list[dict[str, A
 
 
 def test_a_tender_in_parts_is_analysed_and_nothing_the_model_invents_is_shown(made: Product) -> None:
-    """Each part's answer is a fact and an item of noise: both are dropped, what the rules found stays."""
+    """Each part's answer is a fact and an item of noise: both are dropped, what the rules found stays. The
+    overview is noise as well, and is not shown."""
     result, calls = analysed(made, tender(12_100))
 
-    assert len(calls) == 2
+    assert [call["step"] for call in calls][-1] == "overview"
+    assert len(calls) == 2 + 1
     assert all(call["success"] for call in calls)
     usage, engine = result["usage"], result["engine"]
     assert usage["calls"] == len(calls)
     assert usage["prompt_tokens"] == sum(call["prompt_tokens"] for call in calls)
     assert usage["response_tokens"] == sum(call["response_tokens"] for call in calls)
     assert (engine["mode"], engine["model"]) == ("hybrid", "noise")
-    assert engine["ungrounded_dropped"] == 2 * len(calls)
-    assert result["gaps"] == []
+    assert engine["ungrounded_dropped"] > 2 * 2
+    assert [gap["part"] for gap in result["gaps"]] == ["概览与结论"]
+    assert "【概览】" not in result["summary"]
     assert {item["origin"] for tab in result["tabs"] for item in tab["items"]} == {"rules"}
     assert KEY not in made.log.read_text("utf-8")
 

@@ -115,6 +115,22 @@ def test_an_overview_that_is_all_invention_is_a_gap() -> None:
     assert (found.dropped, found.gap is not None) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "is_kept"),
+    [
+        ("有效期为90天，投标函未盖公章即无效。", True),
+        ("本项目为高速公路养护，须自备沥青拌和设备。", False),
+        ("lorem ipsum dolor sit amet", False),
+        ("！！！", False),
+    ],
+)
+def test_a_sentence_about_something_else_is_left_out(sentence: str, is_kept: bool) -> None:
+    """A weak model writes about tenders it has seen, without a number that would give it away."""
+    found = held_to(StatedOverview(summary=sentence), TEXT)
+
+    assert (found.overview is not None) is is_kept
+
+
 async def test_the_report_shows_it_above_the_rules_own_lines() -> None:
     found = await reduced(Scripted(STATED))
     analysis = Analysis(ANALYSIS.facts, ANALYSIS.findings, extra={"overview": found.overview})

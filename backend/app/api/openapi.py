@@ -34,10 +34,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_TASK_OPTIONS: dict[str, Any] = {
-    "max_retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 3},
-    "priority": {"type": "integer", "minimum": -10, "maximum": 10, "default": 0},
-}
+_LEFT_EMPTY = {"type": "string", "maxLength": 0}  # a field of a form that nobody filled in
+
+
+def _option(least: int, most: int, default: int) -> dict[str, Any]:
+    number = {"type": "integer", "minimum": least, "maximum": most}
+    return {"anyOf": [number, _LEFT_EMPTY], "default": default}
+
+
+_TASK_OPTIONS: dict[str, Any] = {"max_retries": _option(0, 10, 3), "priority": _option(-10, 10, 0)}
 
 
 def _form(media_types: tuple[str, ...], properties: dict[str, Any], required: str) -> dict[str, Any]:

@@ -52,9 +52,7 @@ def test_a_list_is_not_cut_off_from_the_not_before_it() -> None:
 
 
 def test_an_address_is_not_cut_at_its_colon() -> None:
-    text = (
-        "未被列入名单的方可投标，以中国政府采购网（http：//www.ccgp.gov.cn/）公布的记录名单为准"
-    )
+    text = "未被列入名单的方可投标，以中国政府采购网（http：//www.ccgp.gov.cn/）公布的记录名单为准"
 
     start, _ = clip(text, (0, len(text)), (text.index("记录名单"), text.index("为准")), 40)
 

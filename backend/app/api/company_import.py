@@ -108,12 +108,18 @@ def _of_text(path: Any, filename: str) -> Import:
     try:
         text = decode_text(path.read_bytes()).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UnsupportedFileType(detail="请上传 xlsx、xls、csv 或 json 文件") from error
+        raise _not_a_sheet() from error
     if text.lstrip().startswith("{"):
         return _of_json(text)
     if "\x00" in text or not filename.lower().endswith((".csv", ".txt")):
-        raise UnsupportedFileType(detail="请上传 xlsx、xls、csv 或 json 文件")
+        raise _not_a_sheet()
     return _of_sheets([Sheet(filename.rpartition(".")[0], _csv_rows(text))])
+
+
+def _not_a_sheet() -> UnsupportedFileType:
+    return UnsupportedFileType(
+        detail="请上传 xlsx、xls、csv 或 json 文件", detail_en="upload an xlsx, xls, csv or json file"
+    )
 
 
 def _csv_rows(text: str) -> list[list[Any]]:
@@ -124,7 +130,7 @@ def _csv_rows(text: str) -> list[list[Any]]:
                 raise ParseLimitExceeded
             rows.append(list(cells[:64]))
     except csv.Error as error:
-        raise UnsupportedFileType(detail="CSV 格式不正确") from error
+        raise UnsupportedFileType(detail="CSV 格式不正确", detail_en="not a correct CSV file") from error
     return rows
 
 
@@ -133,7 +139,7 @@ def _of_json(text: str) -> Import:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnsupportedFileType(detail="JSON 格式不正确") from error
+        raise UnsupportedFileType(detail="JSON 格式不正确", detail_en="not a correct JSON file") from error
     body = told["profile"] if isinstance(told.get("profile"), dict) else told
     try:
         profile = CompanyProfile.model_validate(body)

@@ -68,7 +68,7 @@ from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """The root. `params` fill the `{…}` places of both sentences."""
+    """The root. `params` fill the `{…}` places of both sentences; `name_en` instead of `name` in English."""
 
     message: ClassVar[str] = "系统内部错误，请稍后再试"
     message_en: ClassVar[str] = "Internal error; please try again later."
@@ -91,9 +91,12 @@ class AppError(Exception):
 
     def sentence(self, language: str = "zh") -> str:
         """One sentence a salesperson understands."""
-        template = self.message_en if language == "en" else self.message
+        template, params = self.message, self.params
+        if language == "en":
+            own = {name.removesuffix("_en"): value for name, value in params.items() if name.endswith("_en")}
+            template, params = self.message_en, {**params, **own}
         try:
-            return template.format(**self.params)
+            return template.format(**params)
         except (KeyError, IndexError):
             return template
 

@@ -170,11 +170,16 @@ def sniff(source: Path | bytes, filename: str, limits: ExtractLimits | None = No
     found = recognise(source, filename, limits)
     suffix = extension(filename)
     if not found.readable:
-        raise UnsupportedFileType(detail=found.label)
+        raise UnsupportedFileType(detail=found.label, detail_en=found.short)
     if suffix not in _ALLOWED:
-        raise UnsupportedFileType(detail=f"文件名以 .{suffix} 结尾")
+        raise UnsupportedFileType(
+            detail=f"文件名以 .{suffix} 结尾", detail_en=f"the name ends with .{suffix}"
+        )
     if found not in _ALLOWED[suffix]:
-        raise UnsupportedFileType(detail=f"文件名以 .{suffix} 结尾，内容却是{found.label}")
+        raise UnsupportedFileType(
+            detail=f"文件名以 .{suffix} 结尾，内容却是{found.label}",
+            detail_en=f"the name ends with .{suffix}, but the content is {found.short}",
+        )
     return found
 
 

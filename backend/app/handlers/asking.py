@@ -107,11 +107,13 @@ class PartsProgress:
         # An answer's length is not known before it ends: it is never more than nearly done.
         coming = sum(0.9 * tokens / (tokens + TYPICAL_ANSWER) for tokens in self._coming.values())
         share = min((self._done + coming) / self._parts, 1.0)
-        message = f"识别要点 {min(self._done, self._parts)}/{self._parts}"
+        place = f"{min(self._done, self._parts)}/{self._parts}"
+        message, message_en = f"识别要点 {place}", f"Looking for findings {place}"
         tokens = sum(self._coming.values())
         if tokens:
             message += f"，正在接收模型回答（约 {tokens} 词元）"
-        self._context.progress("analysing", 30 + round(60 * share), message)
+            message_en += f", receiving an answer (about {tokens} tokens)"
+        self._context.progress("analysing", 30 + round(60 * share), message, message_en)
 
 
 def _spent(spending: llm.Spending) -> Spent:

@@ -31,7 +31,7 @@ class BiddingHandler:
         source = Source.of(task)
         reading = DurableReader(self.storage, self.reader)
         document, document_sha256 = await reading.read_document(source, context)
-        context.progress("analysing", 30, "识别要点")
+        context.progress("analysing", 30, "识别要点", "Looking for findings")
         # In a thread: rules are pure computing, and the loop holds other tasks' connections.
         analysis = await asyncio.to_thread(analyse_with_rules, document)
         unread = tuple(unread_gaps(document, self.reader.max_ocr_pages))
@@ -45,5 +45,5 @@ class BiddingHandler:
         if self.client is not None:
             model = ModelPass(self.client, document, document_sha256, analysis, report)
             analysis, engine = await model.run(task, context)
-        context.progress("grounding", 95, "核对原文")
+        context.progress("grounding", 95, "核对原文", "Checking quotes against the text")
         return HandlerResult(await asyncio.to_thread(report, analysis, engine), document_sha256)

@@ -37,7 +37,7 @@ class ComparisonHandler:
         base = await asyncio.to_thread(self.base_of, task)
         own = Source.of(task)
         document, document_sha256 = await self.reading.read_document(own, context, percents=(5, 40))
-        context.progress("comparing", 40, "比对两份文件")
+        context.progress("comparing", 40, "比对两份文件", "Comparing the two documents")
         source = DocumentSource(own.filename, own.sha256, document.ocr_pages)
         # In a thread: comparing is pure computing, and the loop holds other tasks' connections.
         result = await asyncio.to_thread(compare, base, document, source, context.usage())

@@ -60,7 +60,7 @@ class DurableReader:
         """
         if not await asyncio.to_thread(self.storage.exists, source.sha256):
             raise FileNotFound
-        context.progress("parsing", percents[0], "解析文档")
+        context.progress("parsing", percents[0], "解析文档", "Reading the document")
         inputs: dict[str, JSON] = {
             "file": source.sha256,
             "filename": source.filename,

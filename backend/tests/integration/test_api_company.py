@@ -411,8 +411,12 @@ async def test_what_is_no_profile_is_refused_with_a_sentence(
     person = await sqlite_api.person("zhangsan")
 
     answer = await _import(person, content, name)
+    english = await person.http.post(
+        "/api/company/import", files={"file": (name, content)}, headers={"Accept-Language": "en"}
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert english.json()["detail"].isascii(), english.text
 
 
 async def test_a_workbook_that_spans_the_whole_sheet_harms_nobody(sqlite_api: Api) -> None:

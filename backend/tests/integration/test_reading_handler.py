@@ -21,6 +21,7 @@ from backend.app.documents.reading import Reader
 from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import Storage
 from backend.app.handlers.bidding import BiddingHandler
+from backend.app.tasks import runner
 from backend.app.tasks.reports import ReportDesk
 from backend.app.tasks.runner import Runner
 from backend.app.tasks.task import Task
@@ -215,3 +216,14 @@ async def test_progress_names_the_page_in_both_languages(work: Work) -> None:
     assert told["stage"] == "ocr"
     assert told["message_en"] == f"Reading scanned page {ocr_child.HANGS}/{ocr_child.HANGS}"
     assert 5 < told["percent"] < 30
+
+
+async def test_every_stage_is_told_in_both_languages(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(runner, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(work.desk, "note", lambda lease, user_id, shown: told.append(dict(shown)))
+
+    await work.run(work.submit(1))
+
+    assert {one["stage"] for one in told} >= {"parsing", "ocr", "analysing", "grounding"}
+    assert all(one.get("message_en", "").isascii() and one.get("message_en") for one in told), told

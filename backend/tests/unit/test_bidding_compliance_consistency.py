@@ -53,6 +53,17 @@ def test_a_deadline_with_two_days_is_reported_with_both() -> None:
     )
 
 
+def test_a_line_that_gives_deadline_and_opening_together_counts_for_the_deadline() -> None:
+    text = (
+        "第一章 招标公告\n投标截止时间：2031年3月20日09时30分\n第二章 投标人须知\n"
+        "投标截止时间及开标时间：2031年3月21日10时00分\n"
+    )
+
+    found = check("date_conflict", {"bid_deadline": "2031-03-20T09:30"}, text=text)
+
+    assert found is not None and "2031-03-21 10:00" in found.detail
+
+
 def test_questions_that_close_with_the_documents_leave_no_time() -> None:
     facts = {"document_sale_start": "2031-03-03", "document_sale_end": "2031-03-10"}
 

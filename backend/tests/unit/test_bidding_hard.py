@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
+
 import pytest
 
 from backend.app.bidding.findings import Priority, Tab
+from backend.app.documents.extract import extract
 from backend.tests.unit.bidding_text import any_has, findings, found, lines, mixed, quote, table
 
 
@@ -232,3 +236,23 @@ def test_what_is_not_given_back_is_not_refused() -> None:
     document = lines("第二章 投标人须知\n13.5 已提交的投标担保函不予退回。")
 
     assert found(document, Tab.HARD_REQUIREMENTS) == []
+
+
+def test_a_file_of_a_package_does_not_stand_in_the_chapter_that_the_last_one_ended_with(
+    tmp_path: Path,
+) -> None:
+    """An addendum behind the contract was read as a part of the contract: nothing of it was found."""
+    package = tmp_path / "a.zip"
+    rule = "未按本说明密封的投标文件按无效投标处理。"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr(
+            "1 招标文件.txt", "第一章 招标公告\n项目名称：食堂\n第六章 合同条款\n甲方按月付款。\n"
+        )
+        archive.writestr("2 补充说明.txt", rule)
+        archive.writestr("3 合同草案.txt", "乙方未按期交付的，甲方有权解除合同，乙方提交的文件无效。")
+
+    document = extract(package, package.name)
+    quotes = found(document, Tab.HARD_REQUIREMENTS)
+
+    assert any(quote in rule for quote in quotes)
+    assert not any("乙方" in quote for quote in quotes)

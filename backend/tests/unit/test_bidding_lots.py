@@ -96,6 +96,19 @@ def test_amounts_in_one_sentence_go_to_the_lot_that_stands_before_each() -> None
     assert [(lot.budget.value, lot.bid_bond.value) for lot in lots] == [(300_000, 3000), (455_000, 4500)]
 
 
+def test_each_named_amount_of_a_sentence_about_one_lot_is_that_lots() -> None:
+    document = lines(
+        "第一章 招标公告\n本项目分为2个标段。\n第一标段：食堂经营，预算金额60万元，投标保证金1万元。\n"
+        "第二标段：保洁服务，预算金额40万元（肆拾万元），投标保证金8000元。\n"
+        "第一标段预算金额60万元，第二标段预算金额40万元，投标保证金均为9000元。"
+    )
+
+    lots = analyse_with_rules(document).extra["lots"]
+
+    assert [lot.budget.value for lot in lots] == [600_000, 400_000]
+    assert [lot.bid_bond.value for lot in lots] == [10_000, 8_000]
+
+
 def test_a_cell_over_the_columns_of_all_lots_belongs_to_none() -> None:
     document = mixed(
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.app.bidding.findings import Span, Tab
-from backend.app.bidding.rules.quotes import tidy
+from backend.app.bidding.rules.quotes import clip, tidy
 from backend.tests.unit.bidding_text import any_has, findings, found, lines, mixed
 
 
@@ -36,6 +36,27 @@ def test_a_bracket_that_the_cut_left_open_is_closed_or_left_out() -> None:
 
     assert tidied(near, "须具有有效的许可证（提供复") == "须具有有效的许可证（提供复印件）"
     assert tidied(far, far[:26]) == "须具有有效的许可证和相应的专业人员"
+
+
+def test_a_list_is_not_cut_off_from_the_not_before_it() -> None:
+    """ "列入失信被执行人名单" alone would ask a bidder for the opposite."""
+    document = lines(
+        "第一章 招标公告\n三、投标人的资格条件\n1、符合《中华人民共和国政府采购法》第二十二条的规定\n"
+        "2、未被“信用中国”（www.creditchina.gov.cn）、中国政府采购网（www.ccgp.gov.cn）列入失信被执行人、"
+        "重大税收违法案件当事人名单、政府采购严重违法失信行为记录名单\n3、具有有效的《劳务派遣经营许可证》。"
+    )
+
+    quotes = [quote for quote in found(document, Tab.HARD_REQUIREMENTS) if "失信被执行人" in quote]
+
+    assert quotes and all(quote.startswith("未被") for quote in quotes)
+
+
+def test_an_address_is_not_cut_at_its_colon() -> None:
+    text = "未被列入名单的方可投标，以中国政府采购网（http：//www.ccgp.gov.cn/）公布的记录名单为准"
+
+    start, _ = clip(text, (0, len(text)), (text.index("记录名单"), text.index("为准")), 40)
+
+    assert not text[start:].startswith("//")
 
 
 def test_a_clock_time_is_not_cut_at_its_colon() -> None:

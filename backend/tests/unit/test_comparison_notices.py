@@ -46,6 +46,13 @@ def compared(new: Document, base: Document = BASE) -> dict[str, Any]:
     return found
 
 
+def test_a_new_version_that_shares_nothing_is_rather_another_tender() -> None:
+    other = "".join(f"{n}.1 承包人应当按照图纸第{n}张施工并经监理人验收。\n" for n in range(1, 60))
+
+    assert compared(lines(other))["summary"].startswith("【注意】两份文件几乎没有相同的内容")
+    assert "【注意】" not in compared(lines(BASE.text + "\n9.9 另须提交承诺书。"))["summary"]
+
+
 def _check_quotes(found: dict[str, Any], base: Document, new: Document) -> None:
     """The law of the house, on both sides."""
     sides = (("before", base), ("after", new))

@@ -102,6 +102,7 @@ def test_other_files_are_refused_with_a_word_about_what_they_are(tmp_path, conte
         sniff(path, name)
 
     assert words in refused.value.sentence()
+    assert refused.value.sentence("en").isascii()
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,32 @@ def test_reviews_matches_and_notices_are_shown() -> None:
         assert notice in page
 
 
+@pytest.mark.parametrize("form", ["md", "docx", "xlsx"])
+def test_what_another_place_says_of_a_fact_is_a_notice(form: str) -> None:
+    """Who reads only the file must not trust one of two deadlines."""
+    result = tender()
+    fact = result["facts"]["bid_deadline"]
+    other = {"value": "2031-01-02T10:00", "text": "…", "source": {"page": 7, "path": "第二章"}}
+    fact["conflicts"] = [other]
+
+    content = BIDDING_EXPORTS[form].render(view(result))
+
+    assert "投标截止时间前后不一致" in shown(form, content)
+    assert "另一处（第 7 页 · 第二章）为 2031-01-02 10:00" in shown(form, content)
+
+
+def shown(form: str, content: bytes) -> str:
+    """All words of a file."""
+    if form == "md":
+        return content.decode()
+    if form == "docx":
+        return "\n".join(paragraph.text for paragraph in docx.Document(io.BytesIO(content)).paragraphs)
+    sheets = openpyxl.load_workbook(io.BytesIO(content)).worksheets
+    return "\n".join(
+        str(cell) for sheet in sheets for row in sheet.iter_rows(values_only=True) for cell in row
+    )
+
+
 def test_signs_of_markdown_and_html_stay_signs() -> None:
     """What the tender says must never become a link, an image or a script of a page."""
     evil = (

@@ -54,7 +54,7 @@ async def submit_text(
 async def submit_file(
     file: UploadedFile, posted: PostedForm, services: Parts, language: ClientLanguage, response: Response
 ) -> TaskOut:
-    """上传标书文件进行分析（pdf、docx、doc、xlsx、xls、txt、md、html、图片，或其 zip 压缩包）。"""
+    """上传标书文件进行分析（pdf、docx、doc、rtf、xlsx、xls、图片、zip、txt、md、html）。"""
     return await submit(services, posted.order_of_file(BIDDING, file), language, response)
 
 

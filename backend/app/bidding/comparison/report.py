@@ -29,6 +29,7 @@ TYPE_NAMES = {
     ChangeType.CLARIFIED: "澄清",
 }
 _TITLE = 40
+_STRANGE = 0.05  # of the base in what calls itself a new version: rather another tender
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def build(
     shown = _most_important(found)
     counts = _counts(found)
     return {
-        "summary": _summary(found, counts),
+        "summary": _summary(found, counts, overlap),
         "kind": found.kind.value,
         "changes": [_change(found, at, number) for number, at in enumerate(shown, 1)],
         "facts": [_fact_change(found, one) for one in found.facts],
@@ -124,12 +125,14 @@ def _gaps(found: Compared, shown: int) -> list[dict[str, str]]:
     return gaps
 
 
-def _summary(found: Compared, counts: Mapping[str, int]) -> str:
+def _summary(found: Compared, counts: Mapping[str, int], overlap: float) -> str:
     if not found.changes:
         return "未发现内容变化。"
     what = "新版文件" if found.kind is Kind.REVISION else "变更/澄清文件"
     parts = [f"{TYPE_NAMES[one]} {counts[one.value]} 处" for one in ChangeType if counts[one.value]]
     lines = [f"【变化】{what}：{'，'.join(parts)}；其中重要 {counts['high']} 处。"]
+    if found.kind is Kind.REVISION and overlap < _STRANGE:
+        lines.insert(0, "【注意】两份文件几乎没有相同的内容，请核对是否为同一项目的招标文件。")
     if found.facts:
         lines.append(f"【关键信息】{'；'.join(_fact_words(one) for one in found.facts)}。")
     high = [

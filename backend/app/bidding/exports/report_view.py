@@ -127,6 +127,8 @@ class ReportView:
             said.append(NONE_CONFIRMED)
         if self.result.get("complete") is False:
             said.append("分析尚未完成，本文件只含已完成的部分。")
+        for name, fact in (self.result.get("facts") or {}).items():
+            said += _conflicts(name, fact or {})
         said += [
             f"未能分析：{legal(gap.get('part', ''))}（{legal(gap.get('reason', ''))}）"
             for gap in self.result.get("gaps") or ()
@@ -162,6 +164,19 @@ def _fact_row(name: str, fact: JSON | None, paths: Sequence[tuple[int, int, str]
     return FactRow(
         name, title, fact_value(name, fact["value"]), legal(fact.get("text") or ""), place_of(source), True
     )
+
+
+def _conflicts(name: str, fact: JSON) -> list[str]:
+    """What other places of the document say of a fact, a sentence each."""
+    shown, title = fact_value(name, fact.get("value")), known_as(FACT_TITLES, name)
+    said = []
+    for other in fact.get("conflicts") or ():
+        place = place_of(other.get("source") or {})
+        where = f"另一处（{place}）" if place else "另一处"
+        said.append(
+            f"{title}前后不一致：表中为 {shown}，{where}为 {fact_value(name, other['value'])}，请核对。"
+        )
+    return said
 
 
 def _paths(tabs: Sequence[JSON]) -> list[tuple[int, int, str]]:

@@ -111,6 +111,10 @@ def _in_sentence(passage: Passage, start: int, end: int, places: LotPlaces, text
         words = compact[before:low]
         named = _nearest(compact[start:low]) or _fact_name(passage.label) or _fact_name(passage.section)
         lots = mentions(words)
+        if not lots and _nearest(words) is not None:
+            # "第一标段：预算60万元，保证金1万元": an amount with its own name, of the only lot before it.
+            said = mentions(compact[start:low])
+            lots = said if len({one.id for one in said}) == 1 else lots
         if named is None and lots:
             named = _nearest(compact[:low])  # "保证金：包1 3000元；包2 4500元"
         lot = lots[-1].id if lots else places.lot_of(passage.span(start, high))

@@ -220,6 +220,9 @@ def _passage(
         offsets.extend(places)
     compact = "".join(letters)
     block = lines[0].block
+    file = next((one for one in document.files if one.start == lines[0].start), None)
+    if file is not None:
+        tracker.enter_file(file.name)
     is_heading = tracker.see(at, compact, block)
     return Passage(
         len(before),

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from backend.app.bidding.findings import Priority, Span, Tab
 from backend.app.bidding.rules.passages import Passage
 
-_BREAK = re.compile(r"[，、,]|：(?!\d)")  # "17：30" is one
+_BREAK = re.compile(r"[，、,]|：(?![\d/])")  # "17：30" and "http：//" are one
+# "未被甲、乙列入名单": without its beginning the quote would ask for the opposite.
+_NOT = re.compile(r"未[被列纳曾受]|不得|不接受|不允许|不存在|没有|禁止|严禁")
+_CLAUSE_END = re.compile(r"[，,；：。]")
+_NOT_REACH = 120
 # The number of a list item says nothing outside its list; a clause number ("15.4") is an address and stays.
 _ITEM_NUMBER = re.compile(
     r"\s*(?:[（(]\s*[\d一二三四五六七八九十]{1,3}\s*[）)]|[①-⑳⑴-⒇]|\d{1,2}\s*[)）、]|\d{1,2}\s*[.．](?!\s?\d)"
@@ -62,7 +66,15 @@ def clip(text: str, sentence: tuple[int, int], match: tuple[int, int], reach: in
             break
     if high - low > 2 * reach:  # one endless clause
         low, high = max(low, match[0] - reach), min(high, match[1] + reach // 2)
-    return low, high
+    return _with_its_not(text, start, low), high
+
+
+def _with_its_not(text: str, start: int, low: int) -> int:
+    """Where the clause begins that was cut at `low`, if what was cut off says "not"; else `low`."""
+    ends = [found.end() for found in _CLAUSE_END.finditer(text, start, low)]
+    clause = max(ends, default=start)
+    governed = low - clause <= _NOT_REACH and _NOT.search(text, clause, low) is not None
+    return clause if governed else low
 
 
 def clip_head(text: str, start: int, end: int, reach: int) -> tuple[int, int]:

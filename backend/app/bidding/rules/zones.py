@@ -63,6 +63,12 @@ class ZoneTracker:
         self.zone = Zone.OTHER
         self.section = ""
 
+    def enter_file(self, name: str) -> None:
+        """The next file of a package begins: by its name, not in the chapter that the last one ended with."""
+        stem = name.rpartition("/")[2].rpartition(".")[0]
+        self._chapter = self.zone = zone_of_title(stem) or Zone.OTHER
+        self.section = ""
+
     def see(self, at: int, compact: str, block: Block) -> bool:
         """Take in the passage that begins at line `at`; True when it is a heading."""
         if block.cell is not None or len(compact) > 60:

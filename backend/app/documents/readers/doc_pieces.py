@@ -78,7 +78,10 @@ def check_header(main: bytes) -> None:
     if flags & _ENCRYPTED:
         raise EncryptedDocument()
     if mark == _WORD_95 or version < _FIRST_97:
-        raise UnsupportedFileType(detail="Word 95 或更早版本的 .doc（请另存为 .docx）")
+        raise UnsupportedFileType(
+            detail="Word 95 或更早版本的 .doc（请另存为 .docx）",
+            detail_en="a .doc of Word 95 or before (save it as .docx)",
+        )
 
 
 def table_stream(main: bytes) -> str:

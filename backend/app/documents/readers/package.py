@@ -149,7 +149,9 @@ class _Parts:
     def _why_nothing(self) -> AppError:
         telling = [one for one in self.errors if not isinstance(one, UnsupportedFileType)]
         if not telling:
-            return UnsupportedFileType(detail="压缩包里没有可以读取的文件")
+            return UnsupportedFileType(
+                detail="压缩包里没有可以读取的文件", detail_en="the package holds no file that can be read"
+            )
         locked = all(isinstance(one, EncryptedDocument) for one in telling)
         return EncryptedDocument() if locked else telling[0]
 

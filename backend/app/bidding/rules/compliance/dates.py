@@ -31,6 +31,7 @@ _ORDER = (
 )
 
 
+_BOTH = "投标截止及开标"
 _MOMENTS = (
     ("bid_deadline", "投标截止/递交时间", "投标截止时间"),
     ("opening_time", "开标/开启时间", "开标时间"),
@@ -105,7 +106,8 @@ def check_date_conflict(case: Case) -> Iterator[ComplianceCheck]:
             f
             for f in case.findings
             if f.tab is Tab.BID_TIMELINE
-            and f.title == f.milestone == milestone
+            and f.title == f.milestone
+            and f.milestone in (milestone, _BOTH)
             and f.date is not None
             and "T" in f.date
             and f.date[:10] != str(fact.value)[:10]

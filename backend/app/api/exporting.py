@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, cast
 
 from backend.app.api.results import TaskResult
 from backend.app.bidding.exports import BIDDING_EXPORTS, COMPARISON_EXPORTS, Export, Origin, ReportView
@@ -62,6 +62,11 @@ def offered(task_type: str, name: str) -> Export:
             type="format_not_offered",
         )
     return formats[name]
+
+
+def first_offered(task_type: str) -> FormatName:
+    """What is sent when no format is asked for."""
+    return cast(FormatName, next(iter(OFFERED.get(task_type, {})), "json"))
 
 
 def etag_of(found: TaskResult, wish: Wish) -> str:

@@ -12,6 +12,7 @@ from backend.app.api.fields import Clean, Config, Id, MaxRetries, Priority, Stat
 from backend.app.bidding.reviews import ReviewState
 from backend.app.common.errors import LLMGateClosed
 from backend.app.tasks.queries import AttemptView, EventView, FileView, TaskView
+from backend.app.tasks.reviews import Change
 from backend.app.tasks.service import KeptFile, NewText, Options, SameAs, Source
 from backend.app.tasks.task import FINAL, WAITING, Status
 
@@ -204,7 +205,7 @@ class AttemptsOut(BaseModel):
 
 
 class ReviewIn(BaseModel):
-    """What is left out stays as it is; an empty note removes it."""
+    """What is left out stays as it is; null or an empty text removes the note."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"state": "confirmed", "note": "已与商务核对"}}
@@ -212,6 +213,13 @@ class ReviewIn(BaseModel):
 
     state: ReviewState | None = None
     note: Annotated[str, Clean, Field(max_length=2000)] | None = None
+
+    def change(self) -> Change | None:
+        """None when nothing was given."""
+        if not self.model_fields_set:
+            return None
+        note = (self.note or "").strip() if "note" in self.model_fields_set else None
+        return Change(self.state, note)
 
 
 class PartialOut(BaseModel):

@@ -263,8 +263,8 @@ class NotRetryable(Conflict):
 
 class BaseNotAnalysed(Conflict):
     message, message_en = (
-        "只能与已完成的标书分析任务比对，请等待其完成",
-        "Only a completed tender analysis can be compared with; wait for it to finish.",
+        "只能与已完成的标书分析任务比对：该任务尚未完成，或不是标书分析",
+        "Only a completed tender analysis can be compared with: this task is not one, or not yet.",
     )
     code = "base_not_analysed"
 

@@ -211,7 +211,9 @@ async def test_a_notice_is_compared_with_the_analysed_tender(api: Api, tmp_path:
     assert row is not None
     assert api.services.storage.exists(row.document_sha256 or "")
     page = await person.http.get(f"/api/tasks/{made}/export", params={"format": "md"})
+    plain = await person.http.get(f"/api/tasks/{made}/export")
     assert page.status_code == 200
+    assert plain.headers["content-type"] == page.headers["content-type"]
     assert page.text.startswith("# 变更比对：")
     assert "2031-03-24" in page.text
     word = await person.http.get(f"/api/tasks/{made}/export", params={"format": "docx"})

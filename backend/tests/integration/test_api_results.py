@@ -73,6 +73,21 @@ async def test_what_is_left_out_stays_and_an_empty_note_goes(api: Api) -> None:
     assert (await reviews(person, task_id))["s-16"] == ("not_applicable", "问代理")
     await person.http.patch(path, json={"note": ""})
     assert (await reviews(person, task_id))["s-16"] == ("not_applicable", None)
+    await person.http.patch(path, json={"note": "再问"})
+    await person.http.patch(path, json={"note": None})
+    assert (await reviews(person, task_id))["s-16"] == ("not_applicable", None)
+
+
+async def test_an_empty_change_leaves_the_time_of_the_review(sqlite_api: Api) -> None:
+    person = await sqlite_api.person("zhangsan")
+    task_id = await completed(sqlite_api, person)
+    path = f"/api/tasks/{task_id}/items/s-16"
+    first = (await person.http.patch(path, json={"state": "confirmed", "note": "  \n"})).json()["review"]
+
+    again = (await person.http.patch(path, json={})).json()["review"]
+
+    assert again == first
+    assert first["note"] is None
 
 
 async def test_a_review_changes_the_etag(api: Api) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from backend.app.api.content import attachment
 from backend.app.api.deps import CurrentUser, Parts
-from backend.app.api.exporting import OFFERED, FormatName, Wish, etag_of, export, offered
+from backend.app.api.exporting import OFFERED, FormatName, Wish, etag_of, export, first_offered, offered
 from backend.app.api.openapi import problems
 from backend.app.api.representation import matches
 from backend.app.api.results import result_of
@@ -18,7 +18,10 @@ from backend.app.api.routes.tasks import TaskId
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
-_Format = Annotated[FormatName, Query(description="文件格式；各类任务提供的格式不同")]
+_Format = Annotated[
+    FormatName | None,
+    Query(description="文件格式；各类任务提供的格式不同，省略时为其中第一种（标书分析为 docx）"),
+]
 _Only = Annotated[Literal["confirmed"] | None, Query(description="confirmed：只含已确认的条目")]
 _media_types = sorted({made.media_type for formats in OFFERED.values() for made in formats.values()})
 _file: dict[str, Any] = {
@@ -40,14 +43,15 @@ async def export_task(
     task_id: TaskId,
     user: CurrentUser,
     services: Parts,
-    format: _Format = "docx",  # noqa: A002 — its name in the URL
+    format: _Format = None,  # noqa: A002 — its name in the URL
     only: _Only = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """导出分析结果：Word、Excel、Markdown、日历（ics）或 JSON。"""
     found = await result_of(services, user.id, task_id)
-    offered(found.task.task_type, format)
-    wish = Wish(format, only == "confirmed", datetime.now(UTC))
+    name = format or first_offered(found.task.task_type)
+    offered(found.task.task_type, name)
+    wish = Wish(name, only == "confirmed", datetime.now(UTC))
     etag = await asyncio.to_thread(etag_of, found, wish)
     headers = {"etag": f"W/{etag}", "cache-control": "private, no-cache"}
     if matches(if_none_match, etag):

@@ -19,7 +19,6 @@ from backend.app.api.schemas import ItemOut, PartialOut, ReviewIn
 from backend.app.bidding.reviews import key_of
 from backend.app.common.errors import ItemNotFound
 from backend.app.tasks import reviews
-from backend.app.tasks.reviews import Change
 
 router = APIRouter(prefix="/api/tasks", tags=["results"])
 
@@ -63,10 +62,11 @@ async def review_item(
         raise ItemNotFound
     review = await read_json(request, ReviewIn)
     key, _ = found
-    change = Change(review.state, review.note)
-    await services.database.write(
-        reviews.put, user.id, sha256, (key.tab, key.excerpt_hash, key.occurrence), change
-    )
+    change = review.change()
+    if change is not None:
+        await services.database.write(
+            reviews.put, user.id, sha256, (key.tab, key.excerpt_hash, key.occurrence), change
+        )
     now = await result_of(services, user.id, task_id)
     shown = key_of(now.result, item_id)
     if shown is None:

@@ -19,7 +19,7 @@ class Family:
 
 def _iso(key: str, number: str, label: str, words: str, *, national: str = "") -> Family:
     spelled = (
-        rf"(?:ISO/?(?:IEC)?|GB/?T|IEC|OHSAS)+-?(?:{number}|{national or number})(?:[-:.]?(?:19|20)\d\d)?"
+        rf"(?:ISO/?(?:IEC)?|GB/?T|IEC|OHSAS){{1,3}}-?(?:{number}|{national or number})(?:[-:.]?(?:19|20)\d\d)?"
     )
     spellings = re.sub(r"\([^()]*\)\??", "|", f"{number}|{national or number}|{words}")
     anchors = tuple(part for part in spellings.split("|") if len(part) > 3)

@@ -9,7 +9,7 @@ from typing import Any
 from backend.app.bidding.exports.calendar_rows import moments
 from backend.app.bidding.exports.report_view import ReportView
 from backend.app.bidding.exports.responses import Response, checklist, deviations
-from backend.app.bidding.exports.scores import lots_of, points_of, total
+from backend.app.bidding.exports.scores import expected_of, expects, lots_of, points_of, total
 from backend.app.bidding.exports.wording import (
     EMPTY,
     PRIORITIES,
@@ -118,15 +118,22 @@ def _item(place: int, item: Mapping[str, Any]) -> Iterator[str]:
 
 def _scores(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [
-        (str(n), legal(item["title"]), legal(item.get("lot") or ""), number(points))
+        [str(n), legal(item["title"]), legal(item.get("lot") or ""), number(points), _expected(item)]
         for n, item in enumerate(items, 1)
         if (points := points_of(item)) is not None
     ]
     for lot in lots_of(items):
         mine = [item for item in items if str(item.get("lot")) == lot]
-        rows.append(("", f"标段 {legal(lot)} 合计", legal(lot), number(total(mine))))
-    rows.append(("", "合计", "", number(total(items))))
-    yield from _table("", ("序号", "评分项", "标段", "分值"), rows)
+        rows.append(["", f"标段 {legal(lot)} 合计", legal(lot), number(total(mine)), ""])
+    rows.append(["", "合计", "", number(total(items)), ""])
+    columns = ("序号", "评分项", "标段", "分值", "预估得分")
+    width = len(columns) if expects(items) else len(columns) - 1
+    yield from _table("", columns[:width], [row[:width] for row in rows])
+
+
+def _expected(item: Mapping[str, Any]) -> str:
+    expected = expected_of(item)
+    return expected if isinstance(expected, str) else number(expected)
 
 
 def _forms(view: ReportView) -> Iterator[str]:

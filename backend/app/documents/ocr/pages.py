@@ -100,9 +100,9 @@ def _whole(told: Any, least: int, most: int) -> int:
 
 
 def page_list(numbers: Iterable[int]) -> str:
-    """Page numbers as people write them: "3、5–9"."""
+    """Page numbers as people write them, each once: "3、5–9"."""
     spans: list[list[int]] = []
-    for number in sorted(numbers):
+    for number in sorted(set(numbers)):
         if spans and number == spans[-1][1] + 1:
             spans[-1][1] = number
         else:

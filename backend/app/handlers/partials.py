@@ -38,8 +38,7 @@ class Partials(Generic[T]):
             yield
         finally:
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await asyncio.wait([writer])  # unlike awaiting it, this swallows no cancellation of our own
 
     def _built(self, news: Callable[[], T]) -> JSON:
         return self._build(news())

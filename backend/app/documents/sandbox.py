@@ -82,8 +82,8 @@ async def parse_in_child(
     breaks. Cancelling kills the child at once.
     """
     with scratch() as request, scratch() as answer, scratch() as complaint, folder_of_its_own() as folder:
-        request.write(json.dumps(_request(path, filename, limits, ocr)).encode())
-        request.seek(0)
+        # In a thread: what OCR found on hundreds of pages is megabytes of numbers.
+        await asyncio.to_thread(_write_request, request, path, filename, limits, ocr)
         child = await started(_MODULE, folder, stdin=request, stdout=answer, stderr=complaint)
         status = await finish(child, limits.wall_seconds)
         answer.seek(0)
@@ -169,10 +169,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def _request(path: Path, filename: str, limits: SandboxLimits, ocr: Ocr | None) -> dict[str, Any]:
-    request = {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
-    pages = {number: page.as_json() for number, page in (ocr or {}).items()}
-    return {**request, "ocr": pages} if pages else request
+def _write_request(
+    file: IO[bytes], path: Path, filename: str, limits: SandboxLimits, ocr: Ocr | None
+) -> None:
+    told: dict[str, Any] = {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
+    if ocr:
+        told["ocr"] = {number: page.as_json() for number, page in ocr.items()}
+    file.write(json.dumps(told).encode())
+    file.seek(0)
 
 
 def scratch() -> IO[bytes]:

@@ -35,8 +35,22 @@ def test_the_latest_replaces_the_one_before(world: World) -> None:
     assert found.document_sha256 == TEXT
 
 
-def test_an_attempt_that_was_taken_over_or_cancelled_writes_no_more(world: World) -> None:
+def test_an_attempt_that_was_taken_over_writes_no_more(world: World) -> None:
     """What a zombie finds must not hide what its successor has found."""
+    task_id = world.submit(world.user())
+    (zombie,) = world.claim()
+    world.write(queue.finish, [report(zombie, Status.PENDING, run_at=world.now)], now=world.now)
+    (successor,) = world.claim()
+
+    assert successor.lease.seq > zombie.lease.seq
+    assert keep(world, successor, {"n": 2})
+    assert not keep(world, zombie)
+    found = kept(world, task_id)
+    assert found is not None
+    assert found.body_json.replace(" ", "") == '{"n":2}'
+
+
+def test_a_cancelled_attempt_writes_no_more(world: World) -> None:
     user = world.user()
     task_id = world.submit(user)
     (task,) = world.claim()

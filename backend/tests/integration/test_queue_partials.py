@@ -68,6 +68,7 @@ def test_it_goes_when_the_whole_result_comes_and_stays_when_the_task_fails(world
         status = Status.COMPLETED if task.id == done else Status.FAILED
         more = {"document_sha256": TEXT} if status is Status.COMPLETED else {}
         world.write(queue.finish, [report(task, status, **more)], now=world.now)
+        assert not keep(world, task, "too late")
 
     assert kept(world, done) is None
     assert kept(world, failed) is not None

@@ -283,6 +283,14 @@ def test_the_same_words_twice_are_one_piece_of_evidence() -> None:
     assert [len(c.evidence) for c in found] == [1]
 
 
+def test_what_only_a_form_says_binds_nobody() -> None:
+    """Templates hold examples of clauses; only what bidders copy and sign is read there."""
+    words = "投标人未参加开标的，其投标无效。"
+
+    assert verdict("rejection_grounds", text=RULES + words) is W
+    assert verdict("rejection_grounds", text=RULES + FORMS + words) is None
+
+
 def test_who_is_a_small_business_is_no_condition() -> None:
     text = RULES + "从业人员300人以下或营业收入10000万元以下的为中小微型软件企业。"
 

@@ -58,6 +58,7 @@ def test_dates_as_people_type_them(cell: str | float, expected: str) -> None:
         ("1.2亿元", False, 120_000_000),
         (320.5, True, 3_205_000),
         ("320万元", True, 3_200_000),  # the cell's own unit goes before the header's
+        ("3200000元", True, 3_200_000),
         ("￥100元", False, 100),
         (-5.25, False, -5.25),
     ],

@@ -7,15 +7,10 @@ not be done or `doctor` found a problem, 2 a setting or an argument is wrong.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -25,23 +20,14 @@ from backend.app.auth import administration
 from backend.app.auth.passwords import PasswordHasher
 from backend.app.auth.secret import load_or_create
 from backend.app.auth.tokens import Tokens
-from backend.app.bidding.analysis import analyse_with_rules
-from backend.app.bidding.evaluation import evaluate_folder
-from backend.app.bidding.evaluation_json import evaluation_json
-from backend.app.bidding.evaluation_sample import SheetError, draw, format_precision, read_sheet, write_sheet
-from backend.app.bidding.evaluation_table import format_misses, format_table
-from backend.app.bidding.exports import BIDDING_EXPORTS, Origin, ReportView
-from backend.app.bidding.findings import Analysis
-from backend.app.bidding.report import DocumentSource, build_report
 from backend.app.bootstrap_llm import deployments_of
+from backend.app.cli_analyze import CommandError, analyze
+from backend.app.cli_evaluate import evaluate
 from backend.app.common import logging
 from backend.app.common.errors import AppError, LLMGateClosed, NotFound
 from backend.app.db import migrate
 from backend.app.db.engine import Database, is_outage
 from backend.app.doctor import Grade, examine
-from backend.app.documents.canonical import Document
-from backend.app.documents.reading import Reader, read_file, unread_gaps
-from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import storage_from_url
 from backend.app.llm import gate_rows
 from backend.app.llm.check import check_all
@@ -72,17 +58,8 @@ _PURGED = {
 Username = Annotated[str, typer.Argument(help="用户名（3 至 64 个字符）", show_default=False)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读取密码，不提示")]
 
-
-class ReportFormat(StrEnum):
-    JSON = "json"
-    MD = "md"
-    DOCX = "docx"
-    XLSX = "xlsx"
-    ICS = "ics"
-
-
-class CommandError(Exception):
-    """A command that cannot be carried out; the text says why and what to do."""
+app.command("analyze")(analyze)
+app.command("evaluate")(evaluate)
 
 
 @app.command("create-user")
@@ -129,116 +106,6 @@ def token(
         )
     typer.echo(made)
     typer.echo(f"{username} 的令牌，{days} 天内有效；重设密码会使其失效", err=True)
-
-
-@app.command("analyze")
-def analyze(
-    file: Annotated[Path, typer.Argument(help="标书文件", show_default=False)],
-    format: Annotated[ReportFormat, typer.Option("--format", help="输出格式")] = ReportFormat.MD,  # noqa: A002
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="写入此文件，默认标准输出", show_default=False)
-    ] = None,
-) -> None:
-    """用内置规则分析一个标书文件，结果输出到标准输出或 -o 指定的文件；不需要服务与数据库。"""
-    if not file.is_file():
-        raise CommandError(f"文件不存在：{file}")
-    if output is None and format in {ReportFormat.DOCX, ReportFormat.XLSX} and sys.stdout.isatty():
-        raise CommandError(f"{format} 不能显示在终端中，请用 -o 指定输出文件")
-    if output is not None and output.exists() and output.samefile(file):
-        raise CommandError("输出文件不能是标书文件本身")
-    document, analysis = _analyse(file)
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    source = DocumentSource(file.name, sha256, document.ocr_pages)
-    result = build_report(document, analysis, source=source)
-    view = ReportView.of(result, Origin(file.name, _now()))
-    _deliver(BIDDING_EXPORTS[format].render(view), output)
-
-
-def _deliver(content: bytes, output: Path | None) -> None:
-    if output is None:
-        typer.echo(content, nl=False)
-        return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise CommandError(f"无法写入 {output}：{error.strerror}") from error
-    typer.echo(f"已写入 {output}", err=True)
-
-
-@app.command("evaluate")
-def evaluate(
-    folder: Annotated[
-        Path | None, typer.Argument(help="标书与 *.gold.json 所在的目录", show_default=False)
-    ] = None,
-    misses: Annotated[bool, typer.Option("--misses", help="另列出错误与遗漏的内容")] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="另把全部结果写入这个文件", show_default=False)
-    ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(min=1, help="随机抽取这么多条结果供人工判断，与 --out 同用", show_default=False),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="抽样表（.xlsx 或 .csv）", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="抽样的随机种子")] = 0,
-    score: Annotated[
-        Path | None, typer.Option(help="读取填好的抽样表，输出各类的准确率", show_default=False)
-    ] = None,
-) -> None:
-    """对照标注评测内置规则，逐个文件并汇总；比对方法见 docs/evaluation.md。"""
-    if score is not None:
-        typer.echo(_precision(score))
-        return
-    if folder is None or not folder.is_dir():
-        raise CommandError(f"目录不存在：{folder or '未给出'}")
-    if (sample is None) != (out is None):
-        raise CommandError("--sample 与 --out 须同时给出")
-    results: list[tuple[str, Document, Analysis]] = []
-
-    def analyse(file: Path) -> tuple[Document, Analysis]:
-        document, analysis = _analyse(file)
-        results.append((file.name, document, analysis))
-        return document, analysis
-
-    evaluation = evaluate_folder(folder, analyse)
-    if not evaluation.scores:
-        raise CommandError(f"{folder} 中没有带标注（*.gold.json）的标书")
-    typer.echo(format_table(evaluation))
-    if misses:
-        typer.echo(format_misses(evaluation))
-    if json_file is not None:
-        json_file.write_text(json.dumps(evaluation_json(evaluation), ensure_ascii=False, indent=2), "utf-8")
-    if sample is not None and out is not None:
-        counted = {one.name for one in evaluation.counted}
-        drawn = draw((one for one in results if one[0] in counted), sample, seed=seed)
-        write_sheet(drawn, out)
-        typer.echo(f"已抽取 {len(drawn)} 条，写入 {out}", err=True)
-
-
-def _precision(sheet: Path) -> str:
-    if not sheet.is_file():
-        raise CommandError(f"文件不存在：{sheet}")
-    try:
-        by_tab = read_sheet(sheet)
-    except SheetError as error:
-        raise CommandError(str(error)) from None
-    if not by_tab:
-        raise CommandError(f"{sheet} 中没有填写“正确”或“错误”的行")
-    return format_precision(by_tab)
-
-
-def _analyse(file: Path) -> tuple[Document, Analysis]:
-    reader = Reader(ParsePool(1), max_ocr_pages=load_settings().ocr_max_pages)
-    document = asyncio.run(read_file(reader, file, file.name, _tell_ocr))
-    analysis = analyse_with_rules(document)
-    gaps = (*unread_gaps(document, reader.max_ocr_pages), *analysis.gaps)
-    return document, replace(analysis, gaps=gaps)
-
-
-def _tell_ocr(done: int, pages: int) -> None:
-    """A page takes seconds: whoever waits at a terminal sees which one it is."""
-    if sys.stderr.isatty():
-        typer.echo(f"\r识别扫描页 {done + 1}/{pages}", err=True, nl=done + 1 == pages)
 
 
 @app.command("purge")

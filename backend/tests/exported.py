@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from backend.app.bidding.analysis import analyse_with_rules
+from backend.app.bidding.company.report import with_matches
 from backend.app.bidding.exports import Origin, ReportView
 from backend.app.bidding.report import DocumentSource, build_report
 from backend.app.documents.extract import from_text
@@ -48,6 +49,16 @@ def reviewed() -> dict[str, Any]:
     result["document"] |= {"warnings": ["第 2 页没有文字"], "ocr_pages": [1, 2, 3, 7]}
     result["engine"]["ungrounded_dropped"] = 4
     return result
+
+
+def matched() -> dict[str, Any]:
+    """Two scoring rows bring points by a company's profile: the one four, the other six to ten."""
+    result = tender()
+    rows = [item for item in items(result, "scoring_items") if item["points"] is not None]
+    rows[0] |= {"points": 4.0, "source_excerpt": "具有ISO9001质量管理体系认证证书的得4分"}
+    rows[1] |= {"points": 10.0, "source_excerpt": "具有CMMI3级证书的得6分，具有ISO20000认证证书的得4分"}
+    papers = [{"name": name, "valid_until": "9999-12-31"} for name in ("ISO9001", "CMMI3级")]
+    return with_matches(result, {"certificates": papers}, today=NOW.date(), version=1)
 
 
 def view(result: dict[str, Any], *, only_confirmed: bool = False) -> ReportView:

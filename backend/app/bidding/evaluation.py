@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from backend.app.bidding.evaluation_compliance import ComplianceScore, score_compliance
 from backend.app.bidding.evaluation_grounding import wrong_rects
 from backend.app.bidding.evaluation_match import (
     MIN_COVER,
@@ -52,7 +53,7 @@ class DocumentScore:
     quoted: float = 0.0  # share of the text that all findings together quote
     bad_quotes: int = 0  # spans that are empty or lie outside the text
     wrong_rects: int = 0  # spans whose boxes, read again from the PDF, do not hold their words
-    compliance: tuple[int, int] | None = None  # labels found, labels; None: not measured
+    compliance: ComplianceScore | None = None  # None: no labels
     cost: float = 0.0  # of the model's calls
     score_total: tuple[float | None, float | None] | None = None  # (expected, given); None: not labelled
     seconds: float = 0.0
@@ -94,9 +95,9 @@ class Evaluation:
 
     @property
     def compliance(self) -> tuple[int, int] | None:
-        """Labels found and labels of the documents that have any; None when it was not measured."""
+        """Labels found and labels, of all documents that have any; None when none has."""
         known = [score.compliance for score in self.counted if score.compliance is not None]
-        return (sum(found for found, _ in known), sum(of for _, of in known)) if known else None
+        return (sum(len(one.found) for one in known), sum(one.labels for one in known)) if known else None
 
     @property
     def must_recall(self) -> float:
@@ -119,7 +120,7 @@ def score_document(
     facts = tuple(
         score_fact(fact, analysis.facts.get(fact), labelled[fact], text) for fact in FACTS if fact in labelled
     )
-    total = gold.get("scoring") or {}
+    total, laws = gold.get("scoring") or {}, gold.get("compliance")
     return DocumentScore(
         name=name or str(gold.get("file", "")),
         facts=facts,
@@ -128,6 +129,7 @@ def score_document(
         pages=float(len(document.pages) or max(1.0, len(text) / CHARS_PER_PAGE)),
         quoted=_quoted(text, spans),
         bad_quotes=sum(not _is_quote(text, span) for span in all_spans(analysis)),
+        compliance=score_compliance(analysis.compliance, laws) if laws else None,
         cost=float((analysis.extra.get("usage") or {}).get("cost") or 0.0),
         score_total=(total["total"], _number(analysis.extra.get("score_total")))
         if total.get("total") is not None
@@ -174,31 +176,25 @@ def _number(value: Any) -> float | None:
 
 
 Analyse = Callable[[Path], tuple[Document, Analysis]]
-# Labels found and labels of one document; None when its labels say nothing of compliance.
-MeasureCompliance = Callable[[Analysis, dict[str, Any]], tuple[int, int] | None]
 
 
-def evaluate_folder(
-    folder: Path, analyse: Analyse, *, compliance: MeasureCompliance | None = None
-) -> Evaluation:
+def evaluate_folder(folder: Path, analyse: Analyse) -> Evaluation:
     """Analyse every document below `folder` that has labels beside it.
 
-    `analyse` reads and analyses one file; `compliance` measures its checks against its labels. A document
-    that needs OCR, or fails with another AppError, is reported and left out of the sums; so is a second form
-    of a document (its labels name another file).
+    `analyse` reads and analyses one file. A document of scans that was not read, because OCR is off, or one
+    that fails with another AppError is reported and left out of the sums; so is a second form of a document
+    (its labels name another file).
     """
     scores: list[DocumentScore] = []
     for labels in sorted(folder.rglob(f"*{GOLD_SUFFIX}")):
         gold = json.loads(labels.read_text("utf-8"))
         stem = labels.name.removesuffix(GOLD_SUFFIX)
         documents = sorted(p for p in labels.parent.glob(f"{stem}.*") if p.suffix != ".json")
-        scores.extend(_evaluate(path, gold, analyse, compliance) for path in documents)
+        scores.extend(_evaluate(path, gold, analyse) for path in documents)
     return Evaluation(tuple(scores))
 
 
-def _evaluate(
-    path: Path, gold: dict[str, Any], analyse: Analyse, compliance: MeasureCompliance | None
-) -> DocumentScore:
+def _evaluate(path: Path, gold: dict[str, Any], analyse: Analyse) -> DocumentScore:
     began = time.perf_counter()
     try:
         document, analysis = analyse(path)
@@ -210,7 +206,6 @@ def _evaluate(
     score = replace(
         score_document(document, analysis, gold, name=path.name, seconds=seconds),
         wrong_rects=wrong_rects(path, document, all_spans(analysis)),
-        compliance=compliance(analysis, gold) if compliance is not None else None,
     )
     is_copy = gold.get("file") not in (None, path.name)
     return _as_copy(score) if is_copy else score

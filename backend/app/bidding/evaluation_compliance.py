@@ -76,6 +76,10 @@ class ComplianceScore:
     unlabelled: tuple[ComplianceCheck, ...]
 
     @property
+    def labels(self) -> int:
+        return len(self.found) + len(self.missed) + len(self.contradicted)
+
+    @property
     def wrong_labels(self) -> tuple[int, int]:
         """(found, all) of the labels that say that something is wrong."""
         found = sum(label.verdict != "pass" for label in self.found)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from backend.app.bidding.evaluation import DocumentScore, Evaluation, ItemScore, recall
+from backend.app.bidding.evaluation_compliance import ComplianceScore
 from backend.app.bidding.evaluation_match import FactScore, Outcome
 from backend.app.bidding.findings import Tab
 
@@ -32,7 +34,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
                 "right": sum(score.scoring_right is True for score in labelled),
                 "labelled": len(labelled),
             },
-            "compliance": _compliance(evaluation.compliance),
+            "compliance": _of_labels(evaluation.compliance),
             "seconds_per_page": round(seconds / pages, _DIGITS) if pages else None,
             "cost": sum(score.cost for score in counted),
         },
@@ -91,5 +93,16 @@ def _recall(items: Iterable[ItemScore]) -> dict[str, Any]:
     }
 
 
-def _compliance(found: tuple[int, int] | None) -> dict[str, int] | None:
+def _of_labels(found: tuple[int, int] | None) -> dict[str, int] | None:
     return None if found is None else {"found": found[0], "labelled": found[1]}
+
+
+def _compliance(score: ComplianceScore | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    return {
+        "found": len(score.found),
+        "labelled": score.labels,
+        "missed": [asdict(label) for label in score.missed],
+        "contradicted": [asdict(label) for label in score.contradicted],
+    }

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from backend.app.bidding.evaluation import DocumentScore, Evaluation, ItemScore, recall
+from backend.app.bidding.evaluation_compliance import ComplianceScore
 from backend.app.bidding.evaluation_match import Outcome
 from backend.app.bidding.findings import Tab
 
@@ -33,7 +34,7 @@ def format_table(evaluation: Evaluation) -> str:
 
 
 def format_misses(evaluation: Evaluation) -> str:
-    """Every fact that is not right, and every must-item that was not found."""
+    """Every fact that is not right, every must-item not found, every label of law missed or contradicted."""
     lines: list[str] = []
     for score in evaluation.scores:
         lines.append(score.name)
@@ -47,7 +48,14 @@ def format_misses(evaluation: Evaluation) -> str:
             for item in score.items
             if item.must and not item.found
         )
+        if score.compliance is not None:
+            lines.extend(_law_misses(score.compliance))
     return "\n".join(lines)
+
+
+def _law_misses(score: ComplianceScore) -> list[str]:
+    missed = [f"  law missed: {label.rule} ({label.verdict}): {label.why}" for label in score.missed]
+    return missed + [f"  law contradicted: {label.rule} ({label.why})" for label in score.contradicted]
 
 
 def _row(score: DocumentScore) -> tuple[str, ...]:
@@ -61,7 +69,7 @@ def _row(score: DocumentScore) -> tuple[str, ...]:
         str(score.bad_quotes),
         str(score.wrong_rects),
         {True: "ok", False: "no", None: "-"}[score.scoring_right],
-        _law(score.compliance),
+        _law((len(law.found), law.labels) if (law := score.compliance) is not None else None),
         f"{score.seconds / score.pages:.3f}" if score.pages else "-",
         f"{score.cost:.2f}",
     ]

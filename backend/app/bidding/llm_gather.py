@@ -15,6 +15,7 @@ from backend.app.bidding.grounding import Place, Source, adds_no_number, ground
 from backend.app.bidding.llm_answers import PartFindings, StatedItem, StatedOverview
 from backend.app.bidding.llm_facts import dates_in, fact_of, points_in
 from backend.app.bidding.merge import agree, unite
+from backend.app.bidding.rules.lots import lot_number, mentions
 from backend.app.common.errors import AppError
 from backend.app.documents.canonical import Document
 from backend.app.documents.chunk import Chunk
@@ -185,18 +186,14 @@ def _finding(item: StatedItem, place: Place, text: str, asked: Instructions) -> 
     )
 
 
-_HAN_NUMBERS = {han: str(number) for number, han in enumerate("一二三四五六七八九十", 1)}
-
-
 def _lot(stated: str | None, known: frozenset[str]) -> str | None:
     """The lot the model named, if the document has it: "2", "第2包" and "二标段" are lot 2."""
-    if not stated or not known:
+    words = "".join((stated or "").split())
+    if not words or not known:
         return None
-    if digits := re.search(r"\d+", stated):
-        number = digits.group().lstrip("0")
-    else:
-        number = next((_HAN_NUMBERS[char] for char in stated if char in _HAN_NUMBERS), "")
-    return number if number in known else stated if stated in known else None
+    named, digits = mentions(words), re.search(r"\d+", words)
+    number = named[0].id if named else lot_number(digits.group() if digits else words)
+    return number if number in known else None
 
 
 def _moment(stated: str | None, quote: str) -> tuple[str, str] | None:

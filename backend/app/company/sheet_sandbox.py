@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from backend.app.common.errors import AppError, EncryptedDocument, ParseLimitExceeded, UnreadableDocument
-from backend.app.common.logging import get_logger
 from backend.app.company.sheets_read import Sheet
 from backend.app.documents.archive import open_archive
 from backend.app.documents.limits import MEGABYTE, ExtractLimits
-
-log = get_logger("company")
+from backend.app.documents.sandbox import MAX_TRACE, ended_badly, finish, folder_of_its_own, scratch, started
 
 MAX_ROWS = 2_100  # of one sheet: a profile has 2,000 in all
-_ROOT = Path(__file__).resolve().parents[3]
+_MODULE = "backend.app.company.sheet_child"
 _LIMITS = {
     "memory_bytes": 768 * MEGABYTE,
     "cpu_seconds": 15,
@@ -66,40 +59,17 @@ def _checked(path: Path) -> Path:
 
 
 async def _ask_child(path: Path) -> bytes:
-    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answer:
+    with scratch() as request, scratch() as answer, scratch() as complaint, folder_of_its_own() as folder:
         request.write(json.dumps({"path": str(path), **_REQUEST}).encode())
         request.seek(0)
-        status = await _run(request, answer)
+        child = await started(_MODULE, folder, stdin=request, stdout=answer, stderr=complaint)
+        status = await finish(child, _WALL_S)
         answer.seek(0)
         reply = answer.read(_LIMITS["output_bytes"] + 1)
-    if status != 0 or not reply:
-        log.warning("sheet_child_died", status=status)
-        too_much = status in (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGABRT, -signal.SIGXFSZ)
-        raise ParseLimitExceeded() if too_much else UnreadableDocument()
+        complaint.seek(0)
+        if status != 0 or not reply:
+            raise ended_badly(status, complaint.read(MAX_TRACE))
     return reply
-
-
-async def _run(request: IO[bytes], answer: IO[bytes]) -> int:
-    """Whatever happens, the child is gone afterwards."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-s", "-m", "backend.app.company.sheet_child", str(os.getpid())),
-        stdin=request,
-        stdout=answer,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
-        cwd=_ROOT,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(_WALL_S):
-            return await child.wait()
-    except TimeoutError:
-        return -signal.SIGKILL
-    finally:
-        if child.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
 
 
 _ERRORS: dict[str, type[AppError]] = {

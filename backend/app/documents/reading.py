@@ -23,7 +23,7 @@ Keep = Callable[[int, Callable[[], Awaitable[dict[str, Any]]]], Awaitable[Any]]
 Told = Callable[[int, int], None]  # how many pages are done, of how many
 
 _PDF = "application/pdf"
-_MOST_FAILURES = 3  # pages in a row, after which the rest is not tried
+_MOST_FAILURES = 3  # pages in a row, after which the rest of that file is not tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Reader:
         failures: list[DocumentError] = []
         done = 0
         for file, numbers in _by_file(path, document, wanted):
+            in_a_row = 0
             async with self.desk.session(file) as session:
                 for number, own in numbers:
                     told(done, len(wanted))
@@ -60,11 +61,12 @@ class Reader:
 
                     try:
                         found[number] = OcrPage.from_json(await keep(number, call))
-                        failures.clear()
+                        in_a_row = 0
                     except DocumentError as error:
                         log.warning("ocr_page_failed", page=number, error=error.code)
                         failures.append(error)
-                    if len(failures) == _MOST_FAILURES:
+                        in_a_row += 1
+                    if in_a_row == _MOST_FAILURES:
                         break
         if failures and not found and not document.text:
             raise failures[0]
@@ -114,9 +116,9 @@ async def _at_once(_number: int, call: Callable[[], Awaitable[dict[str, Any]]]) 
 
 def unread_gaps(document: Document, max_ocr_pages: int) -> list[dict[str, str]]:
     """`{"part", "reason"}` of the pages that nobody has read: beyond the limit, or tried without success."""
-    tried = sorted((*document.unread, *document.ocr_pages))[:max_ocr_pages]
-    beyond = [number for number in document.unread if number not in set(tried)]
-    failed = [number for number in document.unread if number in set(tried)]
+    tried = frozenset(sorted((*document.unread, *document.ocr_pages))[:max_ocr_pages])
+    beyond = [number for number in document.unread if number not in tried]
+    failed = [number for number in document.unread if number in tried]
     gaps = []
     if failed:
         gaps.append(_gap(failed, "扫描页或文字层损坏，文字识别（OCR）未成功"))

@@ -81,11 +81,11 @@ async def parse_in_child(
     Raises what `extract` raises; ParseLimitExceeded when a limit is hit; UnreadableDocument when the child
     breaks. Cancelling kills the child at once.
     """
-    with scratch() as request, scratch() as answer, scratch() as complaint, _folder() as folder:
-        request.write(json.dumps(_request(path, filename, limits, ocr)).encode())
-        request.seek(0)
-        child = await _start(str(os.getpid()), folder, stdin=request, stdout=answer, stderr=complaint)
-        status = await _finish(child, limits.wall_seconds)
+    with scratch() as request, scratch() as answer, scratch() as complaint, folder_of_its_own() as folder:
+        # In a thread: what OCR found on hundreds of pages is megabytes of numbers.
+        await asyncio.to_thread(_write_request, request, path, filename, limits, ocr)
+        child = await started(_MODULE, folder, stdin=request, stdout=answer, stderr=complaint)
+        status = await finish(child, limits.wall_seconds)
         answer.seek(0)
         reply = answer.read(limits.output_bytes + 1)
         complaint.seek(0)
@@ -116,13 +116,16 @@ def network_isolation_works() -> bool:
     return probe.returncode == 0
 
 
-async def _start(
-    parent: str, folder: str, *, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]
+async def started(
+    module: str, folder: str, *, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]
 ) -> asyncio.subprocess.Process:
-    """Files instead of pipes: nothing to pump, nothing to block on, and the file-size limit bounds them."""
+    """A child with one of our own modules; `folder`: for its temporary files.
+
+    Files instead of pipes: nothing to pump, nothing to block on, and the file-size limit bounds them.
+    """
     return await asyncio.create_subprocess_exec(
-        *command(),
-        parent,
+        *command(module),
+        str(os.getpid()),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -133,7 +136,7 @@ async def _start(
     )
 
 
-async def _finish(child: asyncio.subprocess.Process, seconds: float) -> int:
+async def finish(child: asyncio.subprocess.Process, seconds: float) -> int:
     """Wait for the child's end, at most so long; whatever happens, it is gone afterwards."""
     try:
         async with asyncio.timeout(seconds):
@@ -166,10 +169,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def _request(path: Path, filename: str, limits: SandboxLimits, ocr: Ocr | None) -> dict[str, Any]:
-    request = {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
-    pages = {number: page.as_json() for number, page in (ocr or {}).items()}
-    return {**request, "ocr": pages} if pages else request
+def _write_request(
+    file: IO[bytes], path: Path, filename: str, limits: SandboxLimits, ocr: Ocr | None
+) -> None:
+    told: dict[str, Any] = {"path": str(path.resolve()), "filename": filename, "limits": asdict(limits)}
+    if ocr:
+        told["ocr"] = {number: page.as_json() for number, page in ocr.items()}
+    file.write(json.dumps(told).encode())
+    file.seek(0)
 
 
 def scratch() -> IO[bytes]:
@@ -179,7 +186,7 @@ def scratch() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def folder_of_its_own() -> tempfile.TemporaryDirectory[str]:
     """The child's folder for temporary files, gone with it however it ends."""
     return tempfile.TemporaryDirectory(prefix="parse-", ignore_cleanup_errors=True)
 

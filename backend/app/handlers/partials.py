@@ -18,10 +18,12 @@ EVERY_S = 2.0
 
 
 class Partials(Generic[T]):
-    """`see` tells of news; what it gives is built in a thread and written, at most once in `EVERY_S`."""
+    """`see` tells of news; what it gives is built in a thread and written, once in `every` s at most."""
 
-    def __init__(self, build: Callable[[T], JSON], write: Callable[[JSON], Awaitable[None]]) -> None:
-        self._build, self._write = build, write
+    def __init__(
+        self, build: Callable[[T], JSON], write: Callable[[JSON], Awaitable[None]], *, every: float = EVERY_S
+    ) -> None:
+        self._build, self._write, self._every = build, write, every
         self._news: Callable[[], T] | None = None
         self._came = asyncio.Event()
 
@@ -38,8 +40,7 @@ class Partials(Generic[T]):
             yield
         finally:
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await asyncio.wait([writer])  # unlike awaiting it, this swallows no cancellation of our own
 
     def _built(self, news: Callable[[], T]) -> JSON:
         return self._build(news())
@@ -55,4 +56,4 @@ class Partials(Generic[T]):
                 except Exception:
                     log.exception("partial_failed")
             # Building takes longer the longer the document: never more than half of one thread's time.
-            await asyncio.sleep(max(EVERY_S, time.monotonic() - began))
+            await asyncio.sleep(max(self._every, time.monotonic() - began))

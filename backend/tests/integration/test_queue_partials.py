@@ -35,8 +35,22 @@ def test_the_latest_replaces_the_one_before(world: World) -> None:
     assert found.document_sha256 == TEXT
 
 
-def test_an_attempt_that_was_taken_over_or_cancelled_writes_no_more(world: World) -> None:
+def test_an_attempt_that_was_taken_over_writes_no_more(world: World) -> None:
     """What a zombie finds must not hide what its successor has found."""
+    task_id = world.submit(world.user())
+    (zombie,) = world.claim()
+    world.write(queue.finish, [report(zombie, Status.PENDING, run_at=world.now)], now=world.now)
+    (successor,) = world.claim()
+
+    assert successor.lease.seq > zombie.lease.seq
+    assert keep(world, successor, {"n": 2})
+    assert not keep(world, zombie)
+    found = kept(world, task_id)
+    assert found is not None
+    assert found.body_json.replace(" ", "") == '{"n":2}'
+
+
+def test_a_cancelled_attempt_writes_no_more(world: World) -> None:
     user = world.user()
     task_id = world.submit(user)
     (task,) = world.claim()
@@ -54,6 +68,7 @@ def test_it_goes_when_the_whole_result_comes_and_stays_when_the_task_fails(world
         status = Status.COMPLETED if task.id == done else Status.FAILED
         more = {"document_sha256": TEXT} if status is Status.COMPLETED else {}
         world.write(queue.finish, [report(task, status, **more)], now=world.now)
+        assert not keep(world, task, "too late")
 
     assert kept(world, done) is None
     assert kept(world, failed) is not None

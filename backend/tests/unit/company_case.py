@@ -99,7 +99,7 @@ COMPANY: dict[str, Any] = {
 def case(*, complete: bool = False, work: str = "service", **changes: Any) -> Case:
     """The company in a tender with a deadline; `changes` replace fields of the profile."""
     body = {**COMPANY, **changes, "complete": dict.fromkeys(FULL, complete)}
-    return Case(Profile.of(body), DEADLINE, TODAY, True, project="某项目", work=work)
+    return Case(Profile.of(body), DEADLINE, TODAY, True, work=work)
 
 
 def matched(text: str, *, complete: bool = False, work: str = "service", **changes: Any) -> Match | None:

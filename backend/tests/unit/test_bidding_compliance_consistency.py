@@ -234,6 +234,7 @@ def test_lots_must_make_their_total() -> None:
 
     assert found("110.50") == []
     assert found("112.50") == [W]
+    assert found("，") == []  # a cell of punctuation is no figure
 
 
 def test_lots_named_line_by_line_must_make_the_budget() -> None:
@@ -242,6 +243,13 @@ def test_lots_named_line_by_line_must_make_the_budget() -> None:
     assert verdict("lot_total", {"budget": 1_000_000}, text=text) is None
     assert verdict("lot_total", {"budget": 1_200_000}, text=text) is W
     assert verdict("amount_conflict", {"budget": 1_000_000}, text=text) is None
+
+
+def test_a_lot_whose_budget_was_left_out_is_passed_over() -> None:
+    """A comma where the figure should stand made the whole analysis fail."""
+    text = NOTICE + "标项一：蔬菜；预算金额（元）：，以公告为准\n标项二：肉类；预算金额（元）：，以公告为准"
+
+    assert verdict("lot_total", {"budget": 1_000_000}, text=text) is None
 
 
 @pytest.mark.parametrize(
@@ -284,6 +292,14 @@ def test_the_same_words_twice_are_one_piece_of_evidence() -> None:
     found = checks("scale_conditions", text=text)
 
     assert [len(c.evidence) for c in found] == [1]
+
+
+def test_what_only_a_form_says_binds_nobody() -> None:
+    """Templates hold examples of clauses; only what bidders copy and sign is read there."""
+    words = "投标人未参加开标的，其投标无效。"
+
+    assert verdict("rejection_grounds", text=RULES + words) is W
+    assert verdict("rejection_grounds", text=RULES + FORMS + words) is None
 
 
 def test_who_is_a_small_business_is_no_condition() -> None:

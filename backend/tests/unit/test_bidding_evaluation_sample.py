@@ -24,6 +24,7 @@ from backend.app.bidding.evaluation_sample import (
     read_sheet,
     write_sheet,
 )
+from backend.app.bidding.evaluation_table import format_misses, format_table
 from backend.app.bidding.findings import Analysis
 from backend.app.documents.canonical import Document
 from backend.app.documents.extract import extract
@@ -129,20 +130,28 @@ def test_the_json_holds_every_figure(tmp_path: Path) -> None:
         "facts": {"budget": {"value": 1865000}},
         "items": [{"tab": "cost_items", "excerpt": "最高限价：180万元", "must": True}],
         "scoring": {"total": 100},
+        "compliance": [
+            {"rule": "bid validity stated", "verdict": "pass"},
+            {"rule": "colour of the cover", "verdict": "warning", "why": "page 3"},
+        ],
     }
     (tmp_path / "one.gold.json").write_text(json.dumps(gold), "utf-8")
     document = extract(path, path.name)
     analysis = replace(analyse_with_rules(document))
     analysis.extra["usage"] = {"cost": 0.25}
 
-    given = evaluation_json(
-        evaluate_folder(tmp_path, lambda _: (document, analysis), compliance=lambda *_: (2, 3))
-    )
+    evaluation = evaluate_folder(tmp_path, lambda _: (document, analysis))
+    given = evaluation_json(evaluation)
 
     assert given["sum"]["facts"]["right"] == 1
     assert given["sum"]["recall"]["cost_items"] == {"found": 1, "labelled": 1, "share": 1.0}
     assert given["sum"]["scoring_sums"] == {"right": 1, "labelled": 1}
-    assert given["sum"]["compliance"] == {"found": 2, "labelled": 3}
+    assert given["sum"]["compliance"] == {"found": 1, "labelled": 2}
+    assert given["documents"][0]["compliance"]["missed"] == [
+        {"rule": "colour of the cover", "verdict": "warning", "why": "page 3"}
+    ]
+    assert "1/2" in format_table(evaluation)
+    assert "law missed: colour of the cover (warning): page 3" in format_misses(evaluation)
     assert given["sum"]["cost"] == 0.25
     assert given["documents"][0]["wrong_rects"] == 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from backend.app.bidding.analysis import analyse_with_rules
-from backend.app.bidding.findings import Analysis, Tab
+from backend.app.bidding.findings import Analysis, Fact, Span, Tab
 from backend.app.bidding.report import DocumentSource, build_report
-from backend.app.bidding.rules.lots import find_lots, mentions
+from backend.app.bidding.rules.lots import Lot, find_lots, mentions, whole_facts
 from backend.app.bidding.rules.passages import split_passages
 from backend.app.bidding.rules.scoring import ScoreRow
 from backend.app.bidding.rules.scoring_sums import lot_totals, total_points
@@ -50,6 +52,14 @@ def test_the_facts_are_those_of_the_whole_tender(read: tuple[Document, Analysis]
     assert facts["price_ceiling"] is not None and facts["price_ceiling"].value == 4_805_000
     assert facts["bid_bond"] is None
     assert read[1].extra["score_total"] == 100
+
+
+def test_an_amount_that_all_lots_share_stays_that_of_the_tender() -> None:
+    shared, own = Fact(3000, "3000元", Span(0, 1)), Fact(5000, "5000元", Span(1, 2))
+    one, other = (Lot(number, "", Span(0, 1), bid_bond=shared) for number in ("1", "2"))
+
+    assert whole_facts({"bid_bond": shared}, (one, other))["bid_bond"] == shared
+    assert whole_facts({"bid_bond": shared}, (one, replace(other, bid_bond=own)))["bid_bond"] is None
 
 
 def test_findings_carry_the_lot_of_their_section_clause_row_or_column(

@@ -141,7 +141,7 @@ def test_percentages_are_found_in_figures_and_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("二十六", 26), ("壹拾伍万", 150000), ("二零二四", 2024), ("x", None)]
+    ("text", "value"), [("二十六", 26), ("壹拾伍万", 150000), ("二零二四", 2024), ("x", None), ("，", None)]
 )
 def test_chinese_numerals_are_read(text: str, value: int | None) -> None:
     assert cn_number(text) == (None if value is None else Decimal(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -192,3 +193,16 @@ def test_no_sentence_breaks_the_reading_and_an_empty_company_meets_nothing(text:
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read(text: str) -> None:
     matched(text)
+
+
+@pytest.mark.parametrize(
+    "words", ["9001", "ISO", "年", "20", "1,000", "不少于", "具有一级", "近三年", "市", "证书"]
+)
+def test_a_requirement_made_of_one_word_is_read_in_linear_time(words: str) -> None:
+    """Excerpts are foreign text, and a result has hundreds of them."""
+    hostile = f"投标人业绩、资质证书与注册资本要求：{words * (8_000 // len(words))}"
+
+    began = time.process_time()
+    read_requirement(hostile)
+
+    assert time.process_time() - began < 2

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.app.bidding.company.match_standing import DECLARATIONS as JUDGED
+from backend.app.bidding.company.match_standing import FRESH
 from backend.app.company.cells import BadCell, value_of
 from backend.app.company.columns import BASICS, DECLARATIONS, SECTIONS, Column
 from backend.app.company.sheet_sandbox import SheetReader
@@ -58,6 +58,7 @@ def test_dates_as_people_type_them(cell: str | float, expected: str) -> None:
         ("1.2亿元", False, 120_000_000),
         (320.5, True, 3_205_000),
         ("320万元", True, 3_200_000),  # the cell's own unit goes before the header's
+        ("3200000元", True, 3_200_000),
         ("￥100元", False, 100),
         (-5.25, False, -5.25),
     ],
@@ -115,7 +116,7 @@ def test_spellings_belong_to_one_column_of_a_sheet() -> None:
 
 
 def test_declarations_have_one_set_of_keys_everywhere() -> None:
-    assert set(DECLARATIONS) == set(JUDGED)
+    assert set(DECLARATIONS) == set(FRESH)
 
 
 @given(value=st.one_of(st.floats(-1e12, 1e12).map(lambda x: round(x, 2)), st.integers(0, 10**12)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -189,8 +190,14 @@ def test_old_words_of_a_notice_are_no_facts_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("issued", "verdict"),
-    [("2031年3月12日", "warning"), ("2031年3月2日", "unknown"), ("", "unknown")],
-    ids=["late", "in time", "not said"],
+    [
+        ("2031年3月12日", "warning"),
+        ("2031年3月6日", "warning"),
+        ("2031年3月5日", "unknown"),
+        ("2031年3月2日", "unknown"),
+        ("", "unknown"),
+    ],
+    ids=["late", "a day late", "on the last day", "in time", "not said"],
 )
 def test_the_period_before_the_deadline_is_a_hint(issued: str, verdict: str) -> None:
     notice = f"原投标截止时间：2031年3月10日9时30分，现修改为：2031年3月20日9时30分。\n滨河市档案馆\n{issued}"
@@ -219,6 +226,16 @@ def test_a_fact_whose_quotes_nobody_touched_is_not_told() -> None:
     found = compared(lines(TENDER.replace("第三章 技术要求", "第三章 技术需求说明")))
 
     assert found["facts"] == []
+
+
+def test_a_notice_made_of_one_word_is_read_in_linear_time() -> None:
+    """A regular expression holds the interpreter's lock: a slow one would let leases run out."""
+    hostile = lines(TITLE + "由" * 20_000 + "为")
+
+    began = time.process_time()
+    read_statements(hostile)
+
+    assert time.process_time() - began < 3
 
 
 def test_what_stays_the_same_is_no_statement() -> None:

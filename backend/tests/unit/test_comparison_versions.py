@@ -60,6 +60,13 @@ def test_widths_spaces_and_clause_numbers_are_no_changes() -> None:
     assert told(lines(TENDER), lines(new)) == []
 
 
+def test_other_marks_between_the_words_are_no_change_but_those_in_a_number_are() -> None:
+    new = TENDER.replace("服务，资金来源", "服务；资金来源").replace("备案证明，否则", "备案证明、否则")
+
+    assert told(lines(TENDER), lines(new)) == []
+    assert told(lines("1.1 单价不超过1.5万元。"), lines("1.1 单价不超过15万元。")) != []
+
+
 def test_a_changed_date_is_one_change_with_whole_numbers_as_segments() -> None:
     base, new = lines(TENDER), lines(TENDER.replace("3月10日9时", "3月24日9时"))
 

@@ -123,6 +123,17 @@ def test_a_merged_cell_stands_once_with_its_spans_and_hides_what_it_covers(tmp_p
     assert (cell.row, cell.col, cell.rowspan, cell.colspan) == (0, 0, 2, 2)
 
 
+def test_the_reading_shown_above_japanese_words_is_no_text_of_the_cell(book, tmp_path):
+    book.add_worksheet("a").write(0, 0, "大阪")
+    book.close()
+    path = tmp_path / "stored"
+    inline = '<is><t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh></is>'
+    _rewrite(path, "xl/worksheets/sheet1.xml", "</row>", f'<c r="B1" t="inlineStr">{inline}</c></row>')
+    _rewrite(path, "xl/sharedStrings.xml", "</si>", '<rPh sb="0" eb="1"><t>オオサカ</t></rPh></si>')
+
+    assert texts(extract(path, "a.xlsx")) == ["a", "大阪", "東京"]
+
+
 def _rewrite(path, part, old, new):
     with zipfile.ZipFile(path) as package:
         kept = {name: package.read(name) for name in package.namelist()}

@@ -67,6 +67,13 @@ def test_readable_files_are_taken_by_their_content(tmp_path, content, name, kind
     assert sniff(content, name) is kind
 
 
+def test_a_text_that_begins_like_a_letter_stays_a_text():
+    head = b"From: a@example.com\nContent-Type: multipart/related; boundary=b\n\nhello"
+
+    assert sniff(head, "a.txt") is FileType.TXT
+    assert sniff(head, "a.mht") is FileType.MHTML
+
+
 @pytest.mark.parametrize("name", ["a.docx", "a.doc", "a.wps", "noending"])
 def test_a_word_package_is_read_under_any_word_name(docx, name):
     assert sniff(docx, name) is FileType.DOCX

@@ -13,7 +13,7 @@ import pytest
 from backend.app.bidding.exports import BIDDING_EXPORTS
 from backend.app.bidding.exports.excel_parts import CELL_UNITS, fitting
 from backend.app.bidding.exports.wording import FILTERED, NONE_CONFIRMED
-from backend.tests.exported import NOTE, items, many, reviewed, tender, view
+from backend.tests.exported import NOTE, items, many, matched, reviewed, tender, view
 
 DEADLINE = datetime(2026, 3, 24, 9, 30)  # noqa: DTZ001 — Excel knows no zones
 SHEETS = [
@@ -40,6 +40,13 @@ def column(sheet: Any, title: str) -> list[Any]:
     """The cells below a title of the first row."""
     at = [cell.value for cell in sheet[1]].index(title) + 1
     return [sheet.cell(row, at) for row in range(2, sheet.max_row + 1)]
+
+
+def test_what_the_company_can_expect_is_a_number_where_it_is_sure() -> None:
+    sheet = written(matched())["评分项"]
+
+    assert [cell.value for cell in column(sheet, "预估得分")][1:4] == [4, "6～10", ""]
+    assert "预估得分" not in [cell.value for cell in written(tender())["评分项"][1]]
 
 
 def test_there_is_a_sheet_for_each_tab_and_for_what_is_filled_in() -> None:

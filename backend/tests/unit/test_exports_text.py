@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from backend.app.bidding.exports import BIDDING_EXPORTS
 from backend.app.bidding.exports.wording import FILTERED, NONE_CONFIRMED
-from backend.tests.exported import NOTE, items, many, reviewed, tender, view
+from backend.tests.exported import NOTE, items, many, matched, reviewed, tender, view
 
 READER = MarkdownIt("commonmark").enable("table")
 
@@ -63,6 +63,13 @@ def test_every_finding_is_a_numbered_entry_with_its_quote() -> None:
         for n, item in enumerate(tab["items"], 1):
             assert f"{n}. **[" in page
             assert item["source_excerpt"].split("\n")[0][:8].lstrip("*#") in page.replace("\\", "")
+
+
+def test_what_the_company_can_expect_stands_in_the_scoring_table() -> None:
+    heads = [table for table in tables(written(matched())) if table[0][-1] == "预估得分"]
+
+    assert [row[-1] for row in heads[0][1:3]] == ["4", "6～10"]
+    assert "预估得分" not in written(tender())
 
 
 def test_reviews_matches_and_notices_are_shown() -> None:

@@ -11,10 +11,9 @@ import pytest
 from docx.oxml.ns import qn
 
 from backend.app.bidding.exports import BIDDING_EXPORTS
-from backend.app.bidding.exports.report_view import ranges
 from backend.app.bidding.exports.responses import checklist, deviations
 from backend.app.bidding.exports.wording import FILTERED, NONE_CONFIRMED
-from backend.tests.exported import NOTE, items, many, reviewed, tender, view
+from backend.tests.exported import NOTE, items, many, matched, reviewed, tender, view
 
 
 def written(result: dict[str, Any], *, only_confirmed: bool = False) -> Any:
@@ -90,6 +89,15 @@ def test_points_add_up_in_the_scoring_table() -> None:
     assert [row[1] for row in rows][-1] == "合计"
     assert rows[-1][3] == "100"
     assert sum(float(row[3]) for row in rows[:-1]) == 100
+
+
+def test_what_the_company_can_expect_stands_beside_the_points() -> None:
+    """A number where the profile is sure, else a range; nothing where it tells nothing."""
+    rows = rows_of(written(matched()), "序号", "评分项", "位置", "分值", "预估得分")
+
+    assert [row[4] for row in rows] == ["4", "6～10", "", "0～10", ""]
+    with pytest.raises(AssertionError):
+        rows_of(written(tender()), "序号", "评分项", "位置", "分值", "预估得分")
 
 
 def test_points_of_several_lots_are_also_summed_by_lot() -> None:
@@ -233,10 +241,3 @@ def test_five_thousand_findings_take_seconds() -> None:
     print(f"docx: {len(content):,} bytes in {took:.1f} s")  # noqa: T201 — seen with -s
     assert took < 40
     assert len(content) < 8_000_000
-
-
-@pytest.mark.parametrize(
-    ("pages", "said"), [([3, 1, 2, 2], "1–3"), ([5], "5"), ([1, 3, 4, 9], "1、3–4、9"), ([], "")]
-)
-def test_pages_are_named_in_runs(pages: list[int], said: str) -> None:
-    assert ranges(pages) == said

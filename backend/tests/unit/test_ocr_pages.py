@@ -72,7 +72,7 @@ def test_a_page_is_doubtful_by_its_letters_not_its_lines():
 
 
 def test_page_numbers_are_written_as_people_do():
-    assert page_list([7, 1, 3, 2, 9]) == "1–3、7、9"
+    assert page_list([7, 1, 3, 2, 9, 2]) == "1–3、7、9"
 
 
 def test_pages_that_failed_and_pages_beyond_the_limit_are_told_apart():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -40,6 +40,7 @@ async def _posted_upload(request: Request, _: CurrentUser, services: Parts) -> U
     return (await read_form(request, services.storage, limits)).require_file()
 
 
+_Change = Callable[[StoredProfile], Mapping[str, Any]]
 PostedProfile = Annotated[CompanyProfile, Depends(_posted_profile)]
 PostedUpload = Annotated[Upload, Depends(_posted_upload)]
 
@@ -162,13 +163,12 @@ def _file(content: bytes, name: str, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers=headers)
 
 
-def _guarded(if_match: str | None, make: Any) -> Any:
+def _guarded(if_match: str | None, make: _Change) -> _Change:
     """`make` of the present profile, once it is the one that the caller knows."""
 
     def change(before: StoredProfile) -> Mapping[str, Any]:
         _check(before, if_match)
-        made: Mapping[str, Any] = make(before)
-        return made
+        return make(before)
 
     return change
 

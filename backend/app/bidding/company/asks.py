@@ -74,6 +74,10 @@ class Figure(Enum):
     def label(self) -> str:
         return self.value[0]
 
+    @property
+    def unit(self) -> str:
+        return self.value[1]
+
 
 @dataclass(frozen=True, slots=True)
 class FigureAsk:

@@ -18,9 +18,8 @@ class Family:
 
 
 def _iso(key: str, number: str, label: str, words: str, *, national: str = "") -> Family:
-    spelled = (
-        rf"(?:ISO/?(?:IEC)?|GB/?T|IEC|OHSAS)+-?(?:{number}|{national or number})(?:[-:.]?(?:19|20)\d\d)?"
-    )
+    numbered = rf"(?:{number}|{national or number})(?:[-:.]?(?:19|20)\d\d)?"
+    spelled = rf"(?:ISO/?(?:IEC)?|GB/?T|IEC|OHSAS){{1,3}}-?{numbered}"
     spellings = re.sub(r"\([^()]*\)\??", "|", f"{number}|{national or number}|{words}")
     anchors = tuple(part for part in spellings.split("|") if len(part) > 3)
     return Family(key, label, rf"(?:{spelled}|{words})(?:体系)?(?:系列)?(?:标准)?", anchors=anchors)

@@ -168,7 +168,7 @@ def _case(result: Mapping[str, Any], profile: Profile, today: date) -> Case:
     facts = result.get("facts") or {}
     deadline = _deadline(facts.get("bid_deadline"))
     project = str((facts.get("project_name") or {}).get("value") or "")
-    return Case(profile, deadline or today, today, deadline is not None, project=project, work=_work(project))
+    return Case(profile, deadline or today, today, deadline is not None, work=_work(project))
 
 
 def _deadline(fact: Mapping[str, Any] | None) -> date | None:

@@ -14,30 +14,32 @@ from backend.app.bidding.company.asks import (
     SetAsideAsk,
 )
 from backend.app.bidding.company.verdicts import Case, Lack, Opinion, met, months_before, not_met, to_check
+from backend.app.company.columns import DECLARATIONS, SIZES
 
-# key → (what is declared, for how many days the word is fresh, what to prepare)
-DECLARATIONS: dict[str, tuple[str, int, str]] = {
-    "credit_china": ("未被列入“信用中国”失信等名单", 30, "开标前的查询截图"),
-    "procurement_credit": ("未被列入政府采购严重违法失信行为记录名单", 30, "开标前的查询截图"),
-    "business_credit": ("未被列入经营异常名录与严重违法失信名单", 30, "国家企业信用信息公示系统查询截图"),
-    "no_violations": ("前三年内没有重大违法记录", 90, "书面声明"),
-    "no_bribery": ("没有行贿犯罪记录", 90, "裁判文书网查询截图或声明"),
-    "taxes_paid": ("依法缴纳税收", 90, "近期完税证明"),
-    "social_security_paid": ("依法缴纳社会保障资金", 90, "近期社保缴纳证明"),
+# key → (for how many days the owner's word is fresh, what to prepare)
+FRESH: dict[str, tuple[int, str]] = {
+    "credit_china": (30, "开标前的查询截图"),
+    "procurement_credit": (30, "开标前的查询截图"),
+    "business_credit": (30, "国家企业信用信息公示系统查询截图"),
+    "no_violations": (90, "书面声明"),
+    "no_bribery": (90, "裁判文书网查询截图或声明"),
+    "taxes_paid": (90, "近期完税证明"),
+    "social_security_paid": (90, "近期社保缴纳证明"),
 }
-_SIZES = {"large": "大型", "medium": "中型", "small": "小型", "micro": "微型"}
 
 
 def judge_figure(ask: FigureAsk, case: Case) -> Opinion:
-    label = ask.figure.label
-    has = _figure(ask.figure, case)
-    asked = yuan(ask.least) if ask.figure.value[1] == "元" else f"{ask.least:g} {ask.figure.value[1]}"
+    label, has, asked = ask.figure.label, _figure(ask.figure, case), _said(ask.figure, ask.least)
     if has is None:
         return to_check(f"要求{label}不少于 {asked}：档案未填写，请补录并准备证明")
-    shown = yuan(has) if ask.figure.value[1] == "元" else f"{has:g} {ask.figure.value[1]}"
+    shown = _said(ask.figure, has)
     if has >= ask.least:
         return met(f"要求{label}不少于 {asked}：档案为 {shown}")
     return not_met(f"要求{label}不少于 {asked}：档案为 {shown}", Lack("lower", f"{label}（要求 {asked}）"))
+
+
+def _said(figure: Figure, amount: float) -> str:
+    return yuan(amount) if figure.unit == "元" else f"{amount:g} {figure.unit}"
 
 
 def _figure(figure: Figure, case: Case) -> float | None:
@@ -61,7 +63,7 @@ def _full_years(founded: int, case: Case) -> int:
 
 
 def judge_declaration(ask: DeclarationAsk, case: Case) -> Opinion:
-    what, days, prepare = DECLARATIONS[ask.key]
+    what, (days, prepare) = DECLARATIONS[ask.key], FRESH[ask.key]
     said = case.profile.declarations.get(ask.key)
     if said is None:
         return to_check(f"要求{what}：档案未声明，请查询并准备{prepare}")
@@ -77,7 +79,7 @@ def judge_set_aside(ask: SetAsideAsk, case: Case) -> Opinion:
     """Sizes are told by the trade of what is bought, and for goods it is the maker's that counts
     (财库〔2020〕46号, articles 2 to 4): only what holds in every trade is said for sure."""
     asked = "专门面向小微企业" if ask.small_only else "专门面向中小企业"
-    size = _SIZES.get(case.profile.size, "")
+    size = SIZES.get(case.profile.size, "")
     if not size:
         return to_check(f"{asked}：档案未填写企业规模，请按标的所属行业划型并准备《中小企业声明函》")
     if case.work not in ("service", "works"):
@@ -135,5 +137,5 @@ def judge_statute(case: Case) -> Opinion:
     bad = [key for key, said in case.profile.declarations.items() if not said.holds]
     for key in ("no_violations", "taxes_paid", "social_security_paid"):
         if key in bad:
-            return not_met(f"政府采购法第二十二条：档案声明不符合“{DECLARATIONS[key][0]}”")
+            return not_met(f"政府采购法第二十二条：档案声明不符合“{DECLARATIONS[key]}”")
     return to_check("政府采购法第二十二条：请准备资格承诺函或声明函，以及文件要求的证明材料")

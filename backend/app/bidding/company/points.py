@@ -33,7 +33,6 @@ _BY_OPINION = re.compile(
     r"|[0-9]-[0-9.]+分|满意度|方案|评委"
 )
 _ADDITIONAL = re.compile(r"在满足[^。;,]{0,24}(?:基础上|前提下)|(?:每)?(?:多|增加)提供|每增加|每多")
-_PER_STEP = re.compile(r"[。;]")
 
 
 @dataclass(frozen=True, slots=True)

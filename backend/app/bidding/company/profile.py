@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-LISTS = ("qualifications", "certificates", "references", "people", "financials")
-
 
 @dataclass(frozen=True, slots=True)
 class Certificate:

@@ -43,7 +43,6 @@ class Case:
     day: date
     today: date
     deadline_known: bool = False
-    project: str = ""
     work: str = ""
 
     @property

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backend.app.bidding.exports.wording import FACT_TITLES
+from backend.app.bidding.comparison.report import KIND_NAMES, TYPE_NAMES
+from backend.app.bidding.exports.markdown import one_line
+from backend.app.bidding.exports.wording import FACT_TITLES, VERDICTS
 
-_KINDS = {"revision": "新版文件", "amendment": "变更/澄清文件"}
-_TYPES = {"added": "新增", "removed": "删除", "changed": "修改", "moved": "移动", "clarified": "澄清"}
 _SEVERITIES = {"high": "重要", "medium": "一般", "low": "轻微"}
-_VERDICTS = {"violation": "涉嫌违规", "warning": "提示", "pass": "通过", "unknown": "待核对"}
 _FACT_VERDICTS = {
     "added": "新写明",
     "removed": "不再写明",
@@ -30,9 +29,9 @@ def markdown(result: Mapping[str, Any]) -> str:
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     base, document = result["base"], result["document"]
-    yield f"# 变更比对：{_text(base['filename'])} → {_text(document['filename'])}"
+    yield f"# 变更比对：{one_line(base['filename'])} → {one_line(document['filename'])}"
     yield ""
-    yield f"新文件类型：{_KINDS[result['kind']]}"
+    yield f"新文件类型：{KIND_NAMES[result['kind']]}"
     yield ""
     yield from result["summary"].splitlines()
     yield ""
@@ -48,10 +47,11 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
             yield ""
     for check in result["compliance"]:
         law = f"（{check['law']}）" if check["law"] else ""
-        yield f"- **[{_VERDICTS[check['verdict']]}] {_text(check['title'])}** {_text(check['detail'])}{law}"
-        yield f"  - 请核对：{_text('、'.join(check['to_check']))}"
+        said = f"{one_line(check['title'])}** {one_line(check['detail'])}{law}"
+        yield f"- **[{VERDICTS[check['verdict']]}] {said}"
+        yield f"  - 请核对：{one_line('、'.join(check['to_check']))}"
     for gap in result["gaps"]:
-        yield f"- 注意：{_text(gap['reason'])}"
+        yield f"- 注意：{one_line(gap['reason'])}"
 
 
 def _facts(facts: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _facts(facts: list[Mapping[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for one in facts:
         title = FACT_TITLES.get(one["name"], one["name"])
-        old, new = (_text(one[side]["text"]) if one[side] else "未写明" for side in ("before", "after"))
+        old, new = (one_line(one[side]["text"]) if one[side] else "未写明" for side in ("before", "after"))
         yield f"| {title} | {old} | {new} | {_FACT_VERDICTS[one['verdict']]} |"
     yield ""
 
@@ -77,20 +77,20 @@ def _calendar(dates: list[Mapping[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|"
     for one in dates:
         old, new = (one[side]["date"].replace("T", " ") if one[side] else "—" for side in ("before", "after"))
-        yield f"| {_text(one['milestone'])} | {old} | {new} |"
+        yield f"| {one_line(one['milestone'])} | {old} | {new} |"
     yield ""
 
 
 def _change(change: Mapping[str, Any]) -> Iterator[str]:
-    where = f"（{_text(change['path'])}）" if change["path"] else ""
-    yield f"- **[{_TYPES[change['type']]}] {_text(change['title'])}**{where}"
+    where = f"（{one_line(change['path'])}）" if change["path"] else ""
+    yield f"- **[{TYPE_NAMES[change['type']]}] {one_line(change['title'])}**{where}"
     for side, head in (("before", "原"), ("after", "现")):
         source = change[side]
         if source is not None and not (change["type"] == "moved" and side == "before"):
             page = f"（第 {source['page']} 页）" if source["page"] else ""
             yield f"  > {head}{page}：{_marked(change, side)}"
     if change["note"]:
-        yield f"  - {_text(change['note'])}"
+        yield f"  - {one_line(change['note'])}"
     if change["touches"]["items"]:
         yield f"  - 影响原分析 {len(change['touches']['items'])} 项要点"
 
@@ -105,18 +105,10 @@ def _marked(change: Mapping[str, Any], side: str) -> str:
     parts = []
     for one in segments:
         low, high = one[side][0] - source["start"], one[side][1] - source["start"]
-        words = _text(source["excerpt"][low:high])
+        words = one_line(source["excerpt"][low:high])
         parts.append(words if one["op"] == "equal" or not words else f"{mark}{words}{mark}")
     return "".join(parts)
 
 
 def _short(words: str) -> str:
-    return _text(words if len(words) <= _LONGEST else f"{words[:_LONGEST]}……（共 {len(words)} 字）")
-
-
-def _text(text: str) -> str:
-    """One line, and nothing in it that Markdown or a table would take for its own."""
-    line = " ".join(text.split())
-    for sign in "\\`*_|<>[]#~":
-        line = line.replace(sign, f"\\{sign}")
-    return line
+    return one_line(words if len(words) <= _LONGEST else f"{words[:_LONGEST]}……（共 {len(words)} 字）")

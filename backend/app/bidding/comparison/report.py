@@ -28,6 +28,7 @@ TYPE_NAMES = {
     ChangeType.MOVED: "移动",
     ChangeType.CLARIFIED: "澄清",
 }
+KIND_NAMES = {Kind.REVISION: "新版文件", Kind.AMENDMENT: "变更/澄清文件"}
 _TITLE = 40
 _STRANGE = 0.05  # of the base in what calls itself a new version: rather another tender
 
@@ -128,9 +129,8 @@ def _gaps(found: Compared, shown: int) -> list[dict[str, str]]:
 def _summary(found: Compared, counts: Mapping[str, int], overlap: float) -> str:
     if not found.changes:
         return "未发现内容变化。"
-    what = "新版文件" if found.kind is Kind.REVISION else "变更/澄清文件"
     parts = [f"{TYPE_NAMES[one]} {counts[one.value]} 处" for one in ChangeType if counts[one.value]]
-    lines = [f"【变化】{what}：{'，'.join(parts)}；其中重要 {counts['high']} 处。"]
+    lines = [f"【变化】{KIND_NAMES[found.kind]}：{'，'.join(parts)}；其中重要 {counts['high']} 处。"]
     if found.kind is Kind.REVISION and overlap < _STRANGE:
         lines.insert(0, "【注意】两份文件几乎没有相同的内容，请核对是否为同一项目的招标文件。")
     if found.facts:

@@ -29,7 +29,7 @@ _NUMBER = re.compile(
 )
 # A number that a blank sets apart is one, whatever follows: "1.9 天：指日历天数。"
 _APART = re.compile(r"(?P<mark>[★☆▲△※#◆●]?)\d{1,3}(?:[.．]\d{1,3}){1,4}[ \u3000]+(?=\S)")
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"[^\n]+")
 _EDGE = 3  # lines of a page that may be its running head or foot
 _RUNNING_SHARE = 0.3  # of the pages
 _LONGEST_HEAD = 60
@@ -117,7 +117,7 @@ def without_running_heads(document: Document) -> Document:
 
 def _edge_lines(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
     """(words without digits, start, end) of the lines at the top and the bottom of a page."""
-    lines = [found.span() for found in _LINE.finditer(text, start, end)]
+    lines = [found.span() for found in _LINE.finditer(text, start, end) if not found.group().isspace()]
     for low, high in dict.fromkeys([*lines[:_EDGE], *lines[-_EDGE:]]):
         if high - low <= _LONGEST_HEAD:
             yield re.sub(r"\d", "", fold(text[low:high])), low, high

@@ -12,7 +12,7 @@ from backend.app.bidding.exports.calendar_rows import moments, parsed
 from backend.app.bidding.exports.excel_parts import Book, Column, Look, Styled, fill, height, write
 from backend.app.bidding.exports.report_view import FactRow, ReportView
 from backend.app.bidding.exports.responses import DEVIATIONS, checklist, deviations
-from backend.app.bidding.exports.scores import lots_of, points_of, total
+from backend.app.bidding.exports.scores import expected_of, expects, lots_of, points_of, total
 from backend.app.bidding.exports.wording import (
     EMPTY,
     PRIORITIES,
@@ -160,7 +160,7 @@ def _columns(items: Sequence[Item], *, scoring: bool = False) -> list[Column]:
     """Columns that nobody filled for any item are left out: lots, the match, an expected score."""
     columns = [Column("序号", 6), Column("优先级", 8), Column("要点", 20)]
     columns += [Column("分值", 8)] if scoring else []
-    columns += [Column("预估得分", 10)] if any(i.get("expected_score") is not None for i in items) else []
+    columns += [Column("预估得分", 10)] if expects(items) else []
     columns += [Column("标段", 10)] if lots_of(items) else []
     columns += [Column("原文", 50), Column("位置", 22), Column("为何重要", 22), Column("建议", 24)]
     columns += [Column("匹配", 20)] if any(match_of(item) for item in items) else []
@@ -174,7 +174,7 @@ def _row(place: int, item: Item, columns: Sequence[Column]) -> list[object]:
         "优先级": Styled(known_as(PRIORITIES, priority), _PRIORITIES.get(priority, Look())),
         "要点": Styled(legal(item["title"]), Look(bold=True)),
         "分值": points_of(item),
-        "预估得分": item.get("expected_score"),
+        "预估得分": expected_of(item),
         "标段": item.get("lot"),
         "原文": item.get("source_excerpt"),
         "位置": Styled(place_of(item), _GREY),

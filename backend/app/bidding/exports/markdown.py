@@ -9,7 +9,7 @@ from typing import Any
 from backend.app.bidding.exports.calendar_rows import moments
 from backend.app.bidding.exports.report_view import ReportView
 from backend.app.bidding.exports.responses import Response, checklist, deviations
-from backend.app.bidding.exports.scores import lots_of, points_of, total
+from backend.app.bidding.exports.scores import expected_of, expects, lots_of, points_of, total
 from backend.app.bidding.exports.wording import (
     EMPTY,
     PRIORITIES,
@@ -35,22 +35,22 @@ def render_markdown(view: ReportView) -> str:
 
 def _lines(view: ReportView) -> Iterator[str]:
     _, word, reason = view.verdict()
-    yield f"# 标书分析：{_line(view.origin.filename)}"
+    yield f"# 标书分析：{one_line(view.origin.filename)}"
     yield ""
     for title, value in view.meta():
-        yield f"- {title}：{_line(value)}"
+        yield f"- {title}：{one_line(value)}"
     yield ""
-    yield f"**结论：{_line(word)}** {_line(reason)}"
+    yield f"**结论：{one_line(word)}** {one_line(reason)}"
     yield ""
     if grounds := view.grounds():
-        yield f"依据：{_line(grounds)}"
+        yield f"依据：{one_line(grounds)}"
         yield ""
     for notice in view.notices():
-        yield f"> **须知** {_line(notice)}"
+        yield f"> **须知** {one_line(notice)}"
         yield ">"
     yield ""
     for line in legal(view.result.get("summary") or "").split("\n"):
-        yield _line(line)
+        yield one_line(line)
         yield ""
     yield from _table(
         "关键信息",
@@ -80,7 +80,7 @@ def _compliance(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _tab(view: ReportView, tab: Mapping[str, Any]) -> Iterator[str]:
     items: Sequence[Mapping[str, Any]] = tab["items"]
-    yield f"## {_line(tab['title'])}（{len(items)}）"
+    yield f"## {one_line(tab['title'])}（{len(items)}）"
     yield ""
     if tab["id"] == "scoring_items" and items:
         yield from _scores(items)
@@ -97,12 +97,12 @@ def _tab(view: ReportView, tab: Mapping[str, Any]) -> Iterator[str]:
 def _item(place: int, item: Mapping[str, Any]) -> Iterator[str]:
     where = place_of(item)
     state, note = review_of(item)
-    lot = f"〔标段 {_line(item['lot'])}〕" if item.get("lot") else ""
-    yield f"{place}. **[{known_as(PRIORITIES, item.get('priority'))}] {_line(item['title'])}**{lot}" + (
-        f"（{_line(where)}）" if where else ""
+    lot = f"〔标段 {one_line(item['lot'])}〕" if item.get("lot") else ""
+    yield f"{place}. **[{known_as(PRIORITIES, item.get('priority'))}] {one_line(item['title'])}**{lot}" + (
+        f"（{one_line(where)}）" if where else ""
     )
     for line in legal(item.get("source_excerpt") or "").split("\n"):
-        yield f"   > {_line(line)}"
+        yield f"   > {one_line(line)}"
     yield ""
     said = (
         ("时间", spoken(item.get("date") or "")),
@@ -113,20 +113,27 @@ def _item(place: int, item: Mapping[str, Any]) -> Iterator[str]:
     )
     for title, text in said:
         if text:
-            yield f"   - {title}：{_line(text.removeprefix('：'))}"
+            yield f"   - {title}：{one_line(text.removeprefix('：'))}"
 
 
 def _scores(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [
-        (str(n), legal(item["title"]), legal(item.get("lot") or ""), number(points))
+        [str(n), legal(item["title"]), legal(item.get("lot") or ""), number(points), _expected(item)]
         for n, item in enumerate(items, 1)
         if (points := points_of(item)) is not None
     ]
     for lot in lots_of(items):
         mine = [item for item in items if str(item.get("lot")) == lot]
-        rows.append(("", f"标段 {legal(lot)} 合计", legal(lot), number(total(mine))))
-    rows.append(("", "合计", "", number(total(items))))
-    yield from _table("", ("序号", "评分项", "标段", "分值"), rows)
+        rows.append(["", f"标段 {legal(lot)} 合计", legal(lot), number(total(mine)), ""])
+    rows.append(["", "合计", "", number(total(items)), ""])
+    columns = ("序号", "评分项", "标段", "分值", "预估得分")
+    width = len(columns) if expects(items) else len(columns) - 1
+    yield from _table("", columns[:width], [row[:width] for row in rows])
+
+
+def _expected(item: Mapping[str, Any]) -> str:
+    expected = expected_of(item)
+    return expected if isinstance(expected, str) else number(expected)
 
 
 def _forms(view: ReportView) -> Iterator[str]:
@@ -148,7 +155,7 @@ def _deviations(title: str, answers: Sequence[Response]) -> Iterator[str]:
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if title:
-        yield f"## {_line(title)}"
+        yield f"## {one_line(title)}"
         yield ""
     if rows:
         yield f"| {' | '.join(columns)} |"
@@ -160,7 +167,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     yield ""
 
 
-def _line(text: object) -> str:
+def one_line(text: object) -> str:
     """One line, and nothing in it that Markdown, HTML or a formula renderer would take for its own."""
     line = _SIGNS.sub(r"\\\1", " ".join(legal(text).split()))
     return _HEAD.sub(r"\1\\", line, count=1)

@@ -20,6 +20,7 @@ from backend.app.bidding.exports.wording import (
     legal,
     place_of,
 )
+from backend.app.documents.ocr.pages import page_list
 
 JSON = Mapping[str, Any]
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -135,7 +136,7 @@ class ReportView:
         ]
         said += [f"文档提示：{legal(warning)}" for warning in document.get("warnings") or ()]
         if pages := document.get("ocr_pages"):
-            said.append(f"第 {ranges(pages)} 页由文字识别（OCR）得到，引文请对照原件核对。")
+            said.append(f"第 {page_list(pages)} 页由文字识别（OCR）得到，引文请对照原件核对。")
         if dropped := engine.get("ungrounded_dropped"):
             said.append(f"另有 {dropped} 条模型给出的内容在原文中找不到依据，未列入。")
         return said
@@ -217,14 +218,3 @@ def _length(document: JSON) -> str:
     pages = f"{document['pages']} 页" if document.get("pages") else ""
     chars = f"{document['chars']:,} 字" if document.get("chars") else ""
     return "，".join(part for part in (pages, chars) if part)
-
-
-def ranges(pages: Sequence[int]) -> str:
-    """[1, 2, 3, 7] → "1–3、7"."""
-    runs: list[list[int]] = []
-    for page in sorted(set(pages)):
-        if runs and page == runs[-1][1] + 1:
-            runs[-1][1] = page
-        else:
-            runs.append([page, page])
-    return "、".join(str(low) if low == high else f"{low}–{high}" for low, high in runs)

@@ -1,14 +1,30 @@
-"""The points of a scoring table, and their sums."""
+"""The points of a scoring table, their sums, and what the company's profile lets expect of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backend.app.bidding.exports.wording import number
+
 
 def points_of(item: Mapping[str, Any]) -> float | None:
     points = item.get("points")
     return float(points) if isinstance(points, int | float) and not isinstance(points, bool) else None
+
+
+def expected_of(item: Mapping[str, Any]) -> float | str:
+    """A number, a range such as "0～5", or "" where the profile tells nothing (see docs/company.md)."""
+    points = item.get("expected_points")
+    if not points:
+        return ""
+    low, high = points["min"], points["max"]
+    return float(low) if low == high else f"{number(low)}～{number(high)}"
+
+
+def expects(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether anything can be expected of any of them: else no export has a column for it."""
+    return any(item.get("expected_points") for item in items)
 
 
 def total(items: Sequence[Mapping[str, Any]]) -> float:

@@ -15,7 +15,7 @@ from backend.app.bidding.exports.responses import (
     checklist,
     deviations,
 )
-from backend.app.bidding.exports.scores import lots_of, points_of, total
+from backend.app.bidding.exports.scores import expected_of, expects, lots_of, points_of, total
 from backend.app.bidding.exports.word_page import TEXT_WIDTH, blank
 from backend.app.bidding.exports.word_parts import Cell, Column, Run, card, paragraph, table
 from backend.app.bidding.exports.wording import (
@@ -185,7 +185,7 @@ def _item(place: int, item: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 def _scores(items: Sequence[Mapping[str, Any]]) -> Any:
     """What has points, its sum, and the sum of each lot."""
-    expected = any(item.get("expected_score") is not None for item in items)
+    expected = expects(items)
     columns = [Column("序号", 2), Column("评分项", 9), Column("位置", 6), Column("分值", 2)]
     columns += [Column("预估得分", 3)] if expected else []
     scored = [(n, item) for n, item in enumerate(items, 1) if points_of(item) is not None]
@@ -206,8 +206,8 @@ def _score(place: int, item: Mapping[str, Any], *, with_expected: bool) -> list[
         Cell(((Run(place_of(item), color=_GREY),),)),
         Cell.of(number(points_of(item) or 0), align="right"),
     ]
-    expected = item.get("expected_score")
-    shown = number(expected) if isinstance(expected, int | float) else legal(expected or "")
+    expected = expected_of(item)
+    shown = expected if isinstance(expected, str) else number(expected)
     return [*cells, Cell.of(shown, align="right")] if with_expected else cells
 
 

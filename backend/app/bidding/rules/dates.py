@@ -27,7 +27,6 @@ _TIME = re.compile(
     r"(?:(?P<h>\d{1,2})(?::(?P<min>\d{2})(?::\d{2}(?:\.\d+)?)?|[时点](?:(?P<min2>\d{1,2})分?|(?P<mid>半))?"
     rf"(?:\d{{1,2}}秒)?)|(?P<hc>{CN_NUMERAL}{{1,3}})[时点](?:(?P<minc>{CN_NUMERAL}{{1,3}})分?|(?P<midc>半))?)[时整]*"
 )
-_HALF_ONLY = re.compile(r"(?:(?:上|下)午)?(?:-|~|至|到)+")
 # "9:00-11:30" or "9时至17时" behind a date: office hours, not the moment.
 _HOURS_RANGE = re.compile(
     r"(?:起)?[-~至到]+(?:上午|下午|晚上)?(?P<h>\d{1,2})(?::(?P<min>\d{2})(?::\d{2})?|[时点](?:(?P<min2>\d{1,2})分)?)"

@@ -44,7 +44,7 @@ _TOTAL = re.compile(r"(?:合计|总计|共计)")
 _ROWS_READ = 40
 _LEAST_IN_CELL = 1000  # yuan; a smaller number in a table is a quantity
 _MORE_IN_CELL = 4  # characters that may stand beside the amount in its cell: 元整
-_SAME_ASBUDGET = re.compile(
+_SAME_AS_BUDGET = re.compile(
     r"最高(?:投标|响应|磋商)?(?:总)?限价[：，]?(?:即为?|同|与|等同于|为)(?:本项目)?(?:采购|项目)?预算(?:金额|价)?(?:一致|相同|相等|$|[。；，：])"
 )
 _STATING = frozenset({Source.FRONT_TABLE, Source.NOTICE, Source.REQUIREMENTS})
@@ -63,7 +63,7 @@ def budget(statements: list[Statement]) -> Candidate | None:
 def price_ceiling(statements: list[Statement]) -> Candidate | None:
     found = [c for s in statements for c in _amounts(s, CEILING)]
     found.extend(_columns(statements, CEILING))
-    if not found and any(_SAME_ASBUDGET.search(s.compact) for s in statements if s.source in _STATING):
+    if not found and any(_SAME_AS_BUDGET.search(s.compact) for s in statements if s.source in _STATING):
         # The proof shown is the budget's own words.
         return budget(statements)
     return _only(found)

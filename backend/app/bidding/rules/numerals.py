@@ -98,7 +98,7 @@ def cn_number(text: str) -> Decimal | None:
         return None
     if all(ch in _DIGITS for ch in text):
         return Decimal("".join(str(_DIGITS[ch]) for ch in text))
-    plain = re.fullmatch(r"([\d,，]+(?:\.\d+)?)([十百千拾佰仟万萬亿億]*)", text)
+    plain = re.fullmatch(r"(\d[\d,，]*(?:\.\d+)?)([十百千拾佰仟万萬亿億]*)", text)
     if plain:
         value = Decimal(re.sub(r"[,，]", "", plain[1]))
         for unit in plain[2]:

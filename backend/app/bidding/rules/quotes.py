@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from backend.app.bidding.findings import Priority, Span, Tab
-from backend.app.bidding.rules.passages import Passage
 
 _BREAK = re.compile(r"[，、,]|：(?![\d/])")  # "17：30" and "http：//" are one
 # "未被甲、乙列入名单": without its beginning the quote would ask for the opposite.
@@ -89,13 +88,6 @@ def clip_head(text: str, start: int, end: int, reach: int) -> tuple[int, int]:
     for found in re.finditer(r"[。；]", text[start : start + reach + 1]):
         last = max(last, start + found.end())
     return (start, last) if last - start >= reach // 3 else (start, min(end, start + reach))
-
-
-def sentence_at(passage: Passage, at: int) -> tuple[int, int]:
-    for start, end in passage.sentences():
-        if start <= at < end:
-            return start, end
-    return 0, len(passage.compact)
 
 
 def tidy(span: Span, text: str) -> Span:

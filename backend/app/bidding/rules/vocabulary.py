@@ -13,8 +13,6 @@ BIDDER = (
     r"|申请人|报价人|比选申请人)"
 )
 BID = r"(?:投标|响应|应答|申请|磋商|谈判|报价|竞价|询价)"
-BID_FILE = rf"(?:{BID}(?:响应)?(?:文件|书)|标书)"
-WINNER = r"(?:中标|成交|中选|入围)(?:人|方|单位|供应商|候选人)"
 
 # One bid falls: the words of 废标, 否决投标 and 无效投标 with what custom put beside them.
 FATAL = re.compile(

@@ -19,10 +19,10 @@ from backend.app.documents.archive import open_archive
 from backend.app.documents.builder import DocumentBuilder
 from backend.app.documents.canonical import Document
 from backend.app.documents.limits import ExtractLimits
-from backend.app.documents.readers.number_formats import of_python, shown
+from backend.app.documents.readers.number_formats import EPOCH, EPOCH_1904, of_python, shown
 from backend.app.documents.readers.ole import ole_stream, opened_ole
 from backend.app.documents.readers.sheets import Sheet, write_sheets
-from backend.app.documents.readers.xls_records import BookRecords, SheetRecords, read_records
+from backend.app.documents.readers.xls_records import MAX_AREA, BookRecords, SheetRecords, read_records
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 XLS_TYPE = "application/vnd.ms-excel"
 XLSB_TYPE = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 ODS_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
-
-_EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 — a sheet has no zone
-_MAX_AREA = 8_000_000  # places of a sheet's rectangle
 
 
 def read_xls(path: Path, limits: ExtractLimits) -> Document:
@@ -96,11 +93,11 @@ def _sheet(
     sheet = Sheet(name, limits)
     if source.start is None:
         return sheet
-    if source.height * source.width > _MAX_AREA:
+    if source.height * source.width > MAX_AREA:
         raise ParseLimitExceeded()
     top, left = source.start
     formats = known.formats if known is not None else {}
-    epoch = _EPOCH_1904 if book is not None and book.from_1904 else _EPOCH
+    epoch = EPOCH_1904 if book is not None and book.from_1904 else EPOCH
     # iter_rows begins at the first row of the sheet, to_python at the first that holds something.
     for row, values in enumerate(source.to_python(skip_empty_area=True), top):
         for col, value in enumerate(values, left):
@@ -115,9 +112,9 @@ def _text(value: Any, code: str | None, epoch: datetime) -> str:
     if code is None or isinstance(value, str | bool):
         return of_python(value)
     if isinstance(value, datetime):
-        return shown((value - epoch) / timedelta(days=1), code, from_1904=epoch is _EPOCH_1904)
+        return shown((value - epoch) / timedelta(days=1), code, from_1904=epoch is EPOCH_1904)
     if isinstance(value, date):
-        return shown(float((value - epoch.date()).days), code, from_1904=epoch is _EPOCH_1904)
+        return shown(float((value - epoch.date()).days), code, from_1904=epoch is EPOCH_1904)
     if isinstance(value, timedelta):
         return shown(value / timedelta(days=1), code)
     if isinstance(value, time):

@@ -7,16 +7,17 @@ new for every file, with macros and links switched off.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from backend.app.common.errors import UnreadableDocument, UnsupportedFileType
 from backend.app.documents.canonical import Document
+from backend.app.documents.child import die_with_parent
 from backend.app.documents.limits import ExtractLimits
 from backend.app.documents.readers.calamine_sheets import read_xls
 from backend.app.documents.readers.doc_pieces import check_header
@@ -27,7 +28,6 @@ from backend.app.documents.readers.ole import ole_stream, opened_ole
 _LEAST_SECONDS = 5.0  # less is not worth a start
 _FIRST_START = 81  # LibreOffice asks to be started again after it has made its profile
 _HEADER = 4096
-_PR_SET_PDEATHSIG = 1
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 <item oor:path="/org.openoffice.Office.Common/Security/Scripting"><prop oor:name="DisableMacrosExecution">
@@ -129,7 +129,7 @@ def _run(command: list[str], environment: dict[str, str], seconds: float) -> int
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 — one thread; no child may outlive us
+        preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 — one thread; none may outlive us
     )
     try:
         return process.wait(seconds)
@@ -139,7 +139,3 @@ def _run(command: list[str], environment: dict[str, str], seconds: float) -> int
         if process.poll() is None:
             process.kill()
             process.wait()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

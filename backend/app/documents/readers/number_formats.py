@@ -25,7 +25,7 @@ BUILT_IN = {
     55: "h:mm", 56: "h:mm:ss", 57: 'yyyy"年"m"月"', 58: 'm"月"d"日"',
 }  # fmt: skip
 
-_EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 — a sheet has no zone
+EPOCH, EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 — a sheet has no zone
 _LAST_SERIAL = 2_958_465  # 9999-12-31
 _DIGITS = 12  # significant: hides 0.30000000000000004 and keeps any sum of money
 _LONGEST_FORMAT = 255
@@ -176,7 +176,7 @@ def _date(value: float, code: str, *, from_1904: bool) -> str:
     if _ELAPSED.search(section):
         return _hours(value)
     # Serials up to 60 count a 29 February 1900 that never was; they are times of a day in practice.
-    moment = (_EPOCH_1904 if from_1904 else _EPOCH) + timedelta(seconds=round(value * 86400))
+    moment = (EPOCH_1904 if from_1904 else EPOCH) + timedelta(seconds=round(value * 86400))
     return _dated(moment, _BRACKET.sub("", section))
 
 

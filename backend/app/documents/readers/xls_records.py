@@ -22,7 +22,7 @@ _ONE_CELL = frozenset((_NUMBER, _RK, _FORMULA, _LABEL, _LABEL_SST, _BOOL_ERROR))
 _NUMERIC = frozenset((_NUMBER, _RK, _FORMULA))
 _MAX_ROW, _MAX_COL = 65_536, 256
 _MAX_RECORDS = 5_000_000
-_MAX_AREA = 8_000_000  # places of one sheet's rectangle
+MAX_AREA = 8_000_000  # places of one sheet's rectangle
 
 
 @dataclass(slots=True)
@@ -48,7 +48,8 @@ class SheetRecords:
 
 @dataclass(slots=True)
 class BookRecords:
-    """`sheets` by the place of their first record in the stream; `names`: place and name in order."""
+    """`sheets` by the place of their first record in the stream; `places`: those, in the workbook's order;
+    `styles`: the number of each style's format; `codes`: the workbook's own formats, by number."""
 
     from_1904: bool = False
     sheets: dict[int, SheetRecords] = field(default_factory=dict)
@@ -84,7 +85,7 @@ def read_records(stream: bytes) -> BookRecords:
             _global(book, kind, body)
         elif depth == 1:  # charts inside a sheet have cells of their own
             _cell(book, sheet, kind, body)
-    if any(sheet.area > _MAX_AREA for sheet in book.sheets.values()):
+    if any(sheet.area > MAX_AREA for sheet in book.sheets.values()):
         raise ParseLimitExceeded()
     return book
 

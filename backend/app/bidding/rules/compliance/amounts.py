@@ -73,10 +73,10 @@ _LOT_ROW = re.compile(
 )
 _TOTAL_ROW = re.compile(r"^(?:合计|总计|共计)[：]")
 _MONEY_HEAD = re.compile(r"预算|限价")
-_FIGURE = re.compile(r"[\d,，]+(?:\.\d+)?")
+_FIGURE = re.compile(r"\d[\d,，]*(?:\.\d+)?")
 _LOT_LINE = re.compile(
     r"^(?:标项|标段|采购包|分包|包)(?P<lot>[一二三四五六七八九]|\d{1,2})(?=[：（]).{0,60}?预算(?:金额)?(?:（(?P<unit>元|万元)）)?[：为]"
-    r"(?P<sum>[\d,，]+(?:\.\d+)?)(?P<after>万元|元)?"
+    r"(?P<sum>\d[\d,，]*(?:\.\d+)?)(?P<after>万元|元)?"
 )
 _TABLE_REACH = 24
 

@@ -11,7 +11,7 @@ from backend.app.bidding.rules.compliance.case import Case, Check, Hit, first, h
 from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.regime import Procedure, Purchase
 from backend.app.bidding.rules.scoring import ScoreRow
-from backend.app.bidding.rules.scoring_sums import FULL_SCORE, ROUNDING, total_points
+from backend.app.bidding.rules.scoring_sums import FULL_SCORE, ROUNDING, table_sums, total_points
 from backend.app.bidding.rules.zones import Zone
 
 _PARTS = re.compile(
@@ -59,8 +59,8 @@ def check_score_total(case: Case) -> Iterator[ComplianceCheck]:
     rows = [row for row in case.scores if row.points is not None]
     evidence = tuple(_row(row) for row in rows[:3])
     detail = f"评分表 {len(rows)} 项，分值合计 {total:g}。"
-    tables = _table_sums(rows)
-    if len(tables) > 1 and all(abs(points - FULL_SCORE) < ROUNDING for points in tables):
+    tables = table_sums(rows)
+    if len(tables) > 1 and all(abs(table.points - FULL_SCORE) < ROUNDING for table in tables):
         detail = f"{len(tables)} 张评分表各合计 100 分（分包评审或按权重折算）。"
         total = FULL_SCORE
     if abs(total - FULL_SCORE) < ROUNDING:
@@ -68,13 +68,6 @@ def check_score_total(case: Case) -> Iterator[ComplianceCheck]:
         return
     detail += "与 100 分不符，请核对表格是否有遗漏、重复或加分项。"
     yield hint(case, table.SCORE_TOTAL, Verdict.WARNING, detail, evidence)
-
-
-def _table_sums(rows: list[ScoreRow]) -> list[float]:
-    sums: dict[int, float] = {}
-    for row in rows:
-        sums[row.table] = sums.get(row.table, 0.0) + (row.points or 0.0)
-    return list(sums.values())
 
 
 def _row(row: ScoreRow) -> Span:

@@ -23,6 +23,7 @@ from backend.app.db import migrate
 from backend.app.db.engine import Database, database_now
 from backend.app.db.models import TASKS
 from backend.app.documents.ocr.models import model_paths
+from backend.app.documents.readers.doc import office_program
 from backend.app.documents.sandbox import network_isolation_works
 from backend.app.llm.traces import CallTraces
 from backend.app.settings import REPOSITORY, Settings, SettingsError
@@ -57,6 +58,7 @@ def examine(settings: Settings, *, now: datetime) -> Iterator[Finding]:
     yield from _database(settings, now)
     yield _sandbox()
     yield _ocr(settings)
+    yield _office()
     yield from _llm(settings)
     yield _log_file(settings)
 
@@ -196,6 +198,17 @@ def _ocr(settings: Settings) -> Finding:
     except FileNotFoundError as error:
         return Finding("文字识别", Grade.PROBLEM, f"缺少 {error}", _INSTALL)
     return Finding("文字识别", Grade.OK, f"离线模型已就绪，单个文件最多 {settings.ocr_max_pages} 页")
+
+
+def _office() -> Finding:
+    if office_program() is not None:
+        return Finding("旧版 .doc", Grade.OK, "由 LibreOffice 读取")
+    return Finding(
+        "旧版 .doc",
+        Grade.HINT,
+        "未安装 LibreOffice：由内置程序读取，自动编号会丢失",
+        "需要时：apt install libreoffice-writer",
+    )
 
 
 def _llm(settings: Settings) -> Iterator[Finding]:

@@ -182,7 +182,8 @@ def test_parts_side_by_side_never_pass_the_budget_and_what_they_found_is_kept(
         config = tmp_path / "llm.toml"
         config.write_text(deployment("dear", model.base_url, prices="{ prompt = 100, response = 100 }"))
         with here.worker(SA_LLM_CONFIG=str(config), SA_TASK_BUDGET="5"):
-            task_id = made.submit(tender("预算有限", 8))
+            # With a fact of its own: another test's overview, were it of the same words, would be used again.
+            task_id = made.submit(tender("预算有限", 8) + "\n投标有效期：77天。")
             task = made.wait_for(task_id, "completed", "failed", "retry")
         kept = here.books.steps(task_id, "done")
         rows, _, cost = here.books.calls(task_id)

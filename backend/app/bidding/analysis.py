@@ -10,18 +10,18 @@ from backend.app.bidding.rules.facts import extract_facts
 from backend.app.bidding.rules.lots import whole_facts
 from backend.app.bidding.rules.regime import read_setting
 from backend.app.bidding.rules.scoring_sums import lot_totals, total_points
-from backend.app.bidding.rules.tabs import find_items, read
+from backend.app.bidding.rules.tabs import Reading, find_items, read
 from backend.app.documents.canonical import Document
 
 
-def analyse_with_rules(document: Document) -> Analysis:
-    """Read the document once; every span in the answer is one of `document.text`.
+def analyse_with_rules(document: Document, reading: Reading | None = None) -> Analysis:
+    """Read the document once (`reading`: it was read before); every span in the answer is one of its text.
 
     `extra`: "setting" is the regime's evidence, procedure and kind of purchase; "lots" the recognised
-    lots with their own amounts and points; "marks" what ★ and its kind mean there; "score_total" what a bid
-    can score with the price, None without a table.
+    lots with their own amounts and points; "score_total" what a bid can score with the price, None without
+    a table.
     """
-    reading = read(document)
+    reading = reading or read(document)
     facts = whole_facts(extract_facts(document), reading.lots)
     purchaser = facts.get("purchaser")
     setting = read_setting(reading.passages, str(purchaser.value) if purchaser else None)
@@ -37,7 +37,6 @@ def analyse_with_rules(document: Document) -> Analysis:
         extra={
             "setting": setting,
             "lots": tuple(replace(lot, score_total=totals.get(lot.id)) for lot in reading.lots),
-            "marks": tuple(reading.definitions.values()),
             "score_total": total_points(reading.scores, price_weight),
         },
     )

@@ -6,7 +6,7 @@ can't be read right.
 
 from __future__ import annotations
 
-from backend.app.bidding.findings import Analysis
+from backend.app.bidding.rules.tabs import Reading
 from backend.app.documents.canonical import BlockKind, Document
 
 MAX_CHARS = 1_200
@@ -14,16 +14,11 @@ _MAX_TITLE = 40
 _MAX_LINE = 160
 
 
-def outline_of(document: Document, rules: Analysis) -> str:
+def outline_of(document: Document, reading: Reading) -> str:
     """At most `MAX_CHARS` characters of the document's own words; "" where there is nothing to tell."""
-    lines = [
-        *_marks(document, rules),
-        *_lots(rules),
-        *_chapters(document),
-    ]
     told: list[str] = []
     room = MAX_CHARS
-    for line in lines:
+    for line in (*_marks(document, reading), *_lots(reading), *_chapters(document)):
         room -= len(line) + 1
         if room < 0:
             break
@@ -31,14 +26,13 @@ def outline_of(document: Document, rules: Analysis) -> str:
     return "\n".join(told)
 
 
-def _marks(document: Document, rules: Analysis) -> list[str]:
-    definitions = rules.extra.get("marks", ())
-    return [f"标记说明：{_words(document, one.span.start, one.span.end)}" for one in definitions]
+def _marks(document: Document, reading: Reading) -> list[str]:
+    spans = (one.span for one in reading.definitions.values())
+    return [f"标记说明：{_words(document, span.start, span.end)}" for span in spans]
 
 
-def _lots(rules: Analysis) -> list[str]:
-    lots = rules.extra.get("lots", ())
-    return [f"标段/包 {lot.id}：{' '.join(lot.name.split())[:_MAX_LINE]}" for lot in lots]
+def _lots(reading: Reading) -> list[str]:
+    return [f"标段/包 {lot.id}：{' '.join(lot.name.split())[:_MAX_LINE]}" for lot in reading.lots]
 
 
 def _chapters(document: Document) -> list[str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.app.bidding import prompts
 from backend.app.bidding.findings import Analysis
-from backend.app.bidding.llm_analysis import Background, ReadingPlan, Soon, analyse_with_llm
+from backend.app.bidding.llm_analysis import Background, ReadingPlan, Soon, Told, analyse_with_llm
 from backend.app.bidding.llm_gather import LLMFindings
 from backend.app.bidding.llm_overview import Reduced, held_to, overview_of
 from backend.app.bidding.merge import MODE, merge
 from backend.app.bidding.outline import outline_of
+from backend.app.bidding.rules.tabs import Reading
 from backend.app.documents.canonical import Document
 from backend.app.documents.chunk import split
 from backend.app.handlers.asking import PartsProgress, ask_of, durable
@@ -26,55 +29,87 @@ PURPOSE = "bidding"
 Report = Callable[[Analysis, dict[str, Any]], dict[str, Any]]
 
 
+# Both readers may work at once: the model is waited for, the rules compute in a thread.
+Rules = Callable[[], Awaitable[Analysis]]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelPass:
-    """One tender's way through the model. `report` builds the JSON of an analysis."""
+    """One tender's way through the model. `rules` makes the rules' analysis of what was read; `report` builds
+    the JSON of an analysis."""
 
     client: LLMClient
     document: Document
     document_sha256: str
-    rules: Analysis
+    reading: Reading
+    rules: Rules
     report: Report
 
     async def run(self, task: Task, context: Context) -> tuple[Analysis, dict[str, Any]]:
         """The rules' analysis with the model's worked in, and the result's `engine`."""
+        ruling = asyncio.ensure_future(self.rules())
+        try:
+            async with self._partials(ruling, context) as told:
+                return await self._asked(task, context, ruling, told)
+        finally:
+            ruling.cancel()
+            await asyncio.gather(ruling, return_exceptions=True)
+
+    async def _asked(
+        self, task: Task, context: Context, ruling: asyncio.Future[Analysis], told: Told
+    ) -> tuple[Analysis, dict[str, Any]]:
         last = task.retry_count >= task.max_retries
-        lots = frozenset(lot.id for lot in self.rules.extra.get("lots", ()))
-        background = Background(outline_of(self.document, self.rules), lots)
+        lots = frozenset(lot.id for lot in self.reading.lots)
+        background = Background(outline_of(self.document, self.reading), lots)
         plan = ReadingPlan.of(self.client.roomiest(PURPOSE), outline=background.outline)
         parts = split(self.document, target=plan.target, longest=plan.longest, whole=plan.whole)
         progress = PartsProgress(context, len(parts) + (len(parts) > 1))
         ask = ask_of(self.client, task, context, PURPOSE, progress)
         step = durable(self.client, context, PURPOSE, progress)
+        found = await analyse_with_llm(
+            self.document,
+            ask=ask,
+            step=step,
+            plan=plan,
+            last_attempt=last,
+            background=background,
+            told=told,
+        )
+        merged = merge(await ruling, found)
+        if found.overview is not None:
+            reduced = held_to(found.overview, self.document.text)
+        elif len(parts) > 1:
+            reduced = await overview_of(self.document, merged, ask=ask, step=step, last_attempt=last)
+        else:
+            reduced = Reduced(None)
+        analysis = _with_overview(merged, reduced)
+        return analysis, self._engine(analysis, found.prompt_version, context)
+
+    @contextlib.asynccontextmanager
+    async def _partials(self, ruling: asyncio.Future[Analysis], context: Context) -> AsyncIterator[Told]:
+        """Who tells of finished parts; they are shown as soon as the rules' findings are there to go with."""
 
         async def keep(body: JSON) -> None:
             await context.partial(body, self.document_sha256)
 
-        partials: Partials[Soon] = Partials(lambda soon: self._partial(soon, context), keep)
+        partials: Partials[Soon] = Partials(lambda soon: self._partial(ruling.result(), soon, context), keep)
         nothing = LLMFindings({}, (), 0, (), prompts.load("extract").version)
-        partials.see(lambda: Soon(nothing, ("全文",)))
-        async with partials.written():
-            found = await analyse_with_llm(
-                self.document,
-                ask=ask,
-                step=step,
-                plan=plan,
-                last_attempt=last,
-                background=background,
-                told=partials.see,
-            )
-            merged = merge(self.rules, found)
-            if found.overview is not None:
-                reduced = held_to(found.overview, self.document.text)
-            elif len(parts) > 1:
-                reduced = await overview_of(self.document, merged, ask=ask, step=step, last_attempt=last)
-            else:
-                reduced = Reduced(None)
-        analysis = _with_overview(merged, reduced)
-        return analysis, self._engine(analysis, found.prompt_version, context)
+        latest: list[Callable[[], Soon]] = [lambda: Soon(nothing, ("全文",))]
 
-    def _partial(self, soon: Soon, context: Context) -> dict[str, Any]:
-        analysis = merge(self.rules, soon.found)
+        def told(news: Callable[[], Soon]) -> None:
+            latest[:] = [news]
+            show()
+
+        def show(_: object = None) -> None:
+            if ruling.done() and not ruling.cancelled() and ruling.exception() is None:
+                partials.see(latest[0])
+
+        ruling.add_done_callback(show)
+        async with partials.written():
+            yield told
+
+    def _partial(self, rules: Analysis, soon: Soon, context: Context) -> dict[str, Any]:
+        analysis = merge(rules, soon.found)
         body = self.report(analysis, self._engine(analysis, soon.found.prompt_version, context))
         return {**body, "missing": [{"part": part} for part in soon.waiting]}
 

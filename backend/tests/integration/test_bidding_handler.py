@@ -34,11 +34,11 @@ async def test_a_purge_leaves_the_text_of_a_task_that_is_using_it(
     analyse = bidding.analyse_with_rules
     is_first = True
 
-    def interrupted(document: Any) -> Any:
+    def interrupted(document: Any, *read: Any) -> Any:
         if is_first:
             raise LLMUnavailable
         retention.run(world.database, storage, now=datetime.now(UTC), days=30, dry_run=False)
-        return analyse(document)
+        return analyse(document, *read)
 
     async def run(verb: Any, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(world.write, verb, *args, **kwargs)

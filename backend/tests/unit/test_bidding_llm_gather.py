@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from backend.app.bidding.findings import Analysis, Span
+from backend.app.bidding.findings import Span
 from backend.app.bidding.llm_answers import PartFindings
 from backend.app.bidding.llm_gather import Instructions, PartRead, gather, read_part
 from backend.app.bidding.outline import MAX_CHARS, outline_of
 from backend.app.bidding.prompts import load
 from backend.app.bidding.rules.lots import Lot
+from backend.app.bidding.rules.marks import MarkDefinition, Meaning
+from backend.app.bidding.rules.tabs import Reading
 from backend.app.documents.canonical import Block, BlockKind, Document
 from backend.app.documents.chunk import Chunk
 
@@ -111,13 +113,13 @@ def test_every_part_is_told_of_marks_lots_and_chapters() -> None:
         Block(len(text) - len(words), len(text), BlockKind.PARAGRAPH),
     ]
 
-    class Mark:
-        span = Span(len(text) - len(words), len(text))
-
+    definition = MarkDefinition(
+        "★", Meaning.SUBSTANTIVE, Span(len(text) - len(words), len(text)), words, passage=None
+    )
     lot = Lot("1", "办公家具", Span(0, 3))
-    analysis = Analysis({}, (), extra={"marks": (Mark(),), "lots": (lot,)})
+    reading = Reading([], {"★": definition}, [], (lot,), places=None)
 
-    told = outline_of(Document(text, tuple(blocks)), analysis)
+    told = outline_of(Document(text, tuple(blocks)), reading)
 
     assert told == f"标记说明：{words}\n标段/包 1：办公家具\n{heads[0]}\n{heads[1]}"
 
@@ -129,4 +131,6 @@ def test_an_outline_is_bounded() -> None:
         blocks.append(Block(at, at + len(line), BlockKind.HEADING, level=1))
         at += len(line) + 1
 
-    assert 0 < len(outline_of(Document(text, tuple(blocks)), Analysis({}, ()))) <= MAX_CHARS
+    nothing = Reading([], {}, [], (), places=None)
+
+    assert 0 < len(outline_of(Document(text, tuple(blocks)), nothing)) <= MAX_CHARS

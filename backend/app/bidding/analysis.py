@@ -22,7 +22,7 @@ def analyse_with_rules(document: Document, reading: Reading | None = None) -> An
     a table.
     """
     reading = reading or read(document)
-    facts = whole_facts(extract_facts(document), reading.lots)
+    facts = whole_facts(extract_facts(document, reading.passages), reading.lots)
     purchaser = facts.get("purchaser")
     setting = read_setting(reading.passages, str(purchaser.value) if purchaser else None)
     findings = find_items(document, reading)

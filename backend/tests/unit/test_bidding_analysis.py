@@ -102,7 +102,8 @@ def test_a_text_with_nothing_in_it_gives_an_empty_result(text: str) -> None:
     assert all(tab["items"] == [] for tab in report["tabs"])
 
 
-def test_a_document_of_a_hundred_pages_takes_less_than_two_seconds() -> None:
+def test_a_document_of_a_hundred_pages_takes_seconds_and_no_more() -> None:
+    """Some 1.8 of processor time on a quiet core; what grows with the square of the length takes minutes."""
     parts: list[Any] = [TENDER.text]
     while sum(len(p) for p in parts) < 60_000:
         parts.append(TENDER.text.replace("90日历天", f"{len(parts)}日历天"))
@@ -111,7 +112,7 @@ def test_a_document_of_a_hundred_pages_takes_less_than_two_seconds() -> None:
     began = time.process_time()
     analyse_with_rules(document)
 
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 4
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not part of the repository")

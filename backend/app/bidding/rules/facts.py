@@ -11,6 +11,7 @@ from collections.abc import Callable
 from backend.app.bidding.findings import FACTS, Fact
 from backend.app.bidding.rules import facts_bonds, facts_evaluation, facts_money, facts_parties, facts_terms
 from backend.app.bidding.rules.facts_dates import date_facts
+from backend.app.bidding.rules.passages import Passage
 from backend.app.bidding.rules.statements import Candidate, Statement, read_statements
 from backend.app.documents.canonical import Document
 
@@ -32,9 +33,10 @@ _FINDERS: dict[str, Callable[[list[Statement]], Candidate | None]] = {
 }
 
 
-def extract_facts(document: Document) -> dict[str, Fact | None]:
-    """Every fact of `findings.FACTS`, None where the document does not say."""
-    statements = read_statements(document)
+def extract_facts(document: Document, passages: list[Passage] | None = None) -> dict[str, Fact | None]:
+    """Every fact of `findings.FACTS`, None where the document does not say. `passages`: its own, where they
+    have been split already."""
+    statements = read_statements(document, passages)
     found: dict[str, Candidate | None] = {name: find(statements) for name, find in _FINDERS.items()}
     found |= date_facts(statements)
     if _same_party(found):

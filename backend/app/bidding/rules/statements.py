@@ -179,9 +179,9 @@ def _key(value: object) -> object:
     return re.sub(r"[\W_]", "", value).lower() if isinstance(value, str) else value
 
 
-def read_statements(document: Document) -> list[Statement]:
+def read_statements(document: Document, passages: list[Passage] | None = None) -> list[Statement]:
     """All statements of a document in order."""
-    passages = split_passages(document)
+    passages = split_passages(document) if passages is None else passages
     cover_end = _cover_end(passages)
     before_rules = _first(passages, Zone.INSTRUCTIONS)
     rows = _row_labels(document)

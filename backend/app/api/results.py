@@ -45,15 +45,15 @@ async def shown(services: Services, user_id: int, task: TaskView) -> str | None:
     if stored is None or task.task_type not in REVIEWED or task.file_sha256 is None:
         return stored
     over = await services.database.read(_over, user_id, task.file_sha256)
-    if not over.reviews and not over.company.version:
+    if over.is_empty:
         return stored
     # Hundreds of kilobytes to read and write: not on the loop.
-    return await asyncio.to_thread(_laid_over, stored, over)
+    return await asyncio.to_thread(lambda: _json(_laid_over(stored, over)))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """`size`: characters of the result's JSON."""
+    """`size`: characters of the result's JSON as it is stored."""
 
     task: TaskView
     result: dict[str, JSON]
@@ -63,14 +63,17 @@ class TaskResult:
 async def result_of(services: Services, user_id: int, task_id: int) -> TaskResult:
     """A completed task and its result as shown. Raises TaskNotFound, NoResult."""
     task = known(await services.database.row(queries.task, user_id, task_id))
-    body = await shown(services, user_id, task)
-    if task.status != Status.COMPLETED or body is None:
+    stored = await _stored(services, task)
+    if task.status != Status.COMPLETED or stored is None:
         raise NoResult
+    over = None
+    if task.task_type in REVIEWED and task.file_sha256 is not None:
+        over = await services.database.read(_over, user_id, task.file_sha256)
     # Megabytes to parse: not on the loop.
-    result = await asyncio.to_thread(json.loads, body)
+    result = await asyncio.to_thread(_laid_over, stored, over)
     if not isinstance(result, dict):
         raise NoResult
-    return TaskResult(task, result, len(body))
+    return TaskResult(task, result, len(stored))
 
 
 async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str, JSON]:
@@ -83,9 +86,7 @@ async def partial_of(services: Services, user_id: int, task_id: int) -> dict[str
     if kept is None:
         return {"complete": False, "missing": [{"part": "全文"}]}
     over = await services.database.read(_over, user_id, task.file_sha256 or "")
-    body = await asyncio.to_thread(_laid_over, kept.body_json, over)
-    so_far: dict[str, JSON] = await asyncio.to_thread(json.loads, body)
-    return {"complete": False, **so_far}
+    return {"complete": False, **await asyncio.to_thread(_laid_over, kept.body_json, over)}
 
 
 async def _stored(services: Services, task: TaskView) -> str | None:
@@ -102,14 +103,20 @@ class _Over:
     company: StoredProfile
     today: date
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.reviews and not self.company.version
+
 
 def _over(conn: Connection, user_id: int, source_sha256: str) -> _Over:
     today = datetime.now(CHINA).date()
     return _Over(reviews.of_source(conn, user_id, source_sha256), profiles.find(conn, user_id), today)
 
 
-def _laid_over(stored: str, over: _Over) -> str:
+def _laid_over(stored: str, over: _Over | None) -> dict[str, JSON]:
     result: dict[str, JSON] = json.loads(stored)
+    if over is None or over.is_empty:
+        return result
     lay_over(
         result,
         {
@@ -122,4 +129,8 @@ def _laid_over(stored: str, over: _Over) -> str:
     if over.company.version:
         company = over.company
         result = with_matches(result, company.body, today=over.today, version=company.version)
+    return result
+
+
+def _json(result: dict[str, JSON]) -> str:
     return json.dumps(result, ensure_ascii=False, separators=(",", ":"))

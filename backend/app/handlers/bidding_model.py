@@ -12,7 +12,7 @@ from backend.app.bidding import prompts
 from backend.app.bidding.findings import Analysis
 from backend.app.bidding.llm_analysis import Background, ReadingPlan, Soon, Told, analyse_with_llm
 from backend.app.bidding.llm_gather import LLMFindings
-from backend.app.bidding.llm_overview import Reduced, held_to, overview_of
+from backend.app.bidding.llm_overview import ROOM, Reduced, held_to, overview_of
 from backend.app.bidding.merge import MODE, merge
 from backend.app.bidding.outline import outline_of
 from backend.app.bidding.rules.tabs import Reading
@@ -79,7 +79,14 @@ class ModelPass:
         if found.overview is not None:
             reduced = held_to(found.overview, self.document.text)
         elif len(parts) > 1:
-            reduced = await overview_of(self.document, merged, ask=ask, step=step, last_attempt=last)
+            reduced = await overview_of(
+                self.document,
+                merged,
+                ask=ask,
+                step=step,
+                room=min(ROOM, plan.longest),
+                last_attempt=last,
+            )
         else:
             reduced = Reduced(None)
         analysis = _with_overview(merged, reduced)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backend.app.bidding.llm_analysis import ReadingPlan
 from backend.app.documents.reading import Reader
 from backend.app.documents.sandbox import ParsePool
 from backend.app.documents.storage import Storage
@@ -76,6 +77,44 @@ async def test_finished_parts_are_shown_while_others_are_waited_for(
     assert row.status == "completed"
     with world.database.read() as conn:
         assert queries.partial(conn, task_id) is None
+
+
+async def test_the_overview_is_asked_of_no_more_than_the_model_has_room_for(
+    world: World, tmp_path: Path
+) -> None:
+    """A small window holds the instructions, the answer and little else: the question would be refused."""
+    storage = Storage(tmp_path)
+    upload = storage.put_bytes("\n".join(LINES).encode())
+    asked: list[str] = []
+
+    def answer(seen: Seen) -> Reply:
+        if "已逐条核对过原文" in seen.text:
+            asked.append(seen.body["messages"][1]["content"])
+        return fake.stream(
+            json.dumps({"facts": [], "items": [], "summary": "须提交材料。"}, ensure_ascii=False)
+        )
+
+    async def run(verb: Any, *args: Any, **kwargs: Any) -> Any:
+        return await asyncio.to_thread(world.write, verb, *args, **kwargs)
+
+    async with FakeLLM(default=answer) as llm:
+        small = Deployment("openai_compatible", "m", llm.base_url, timeout_s=20, context_window=8_000)
+        client = LLMClient((small,))
+        desk = ReportDesk(run)
+        desk.start()
+        handler = BiddingHandler(storage, Reader(ParsePool(1)), client)
+        runner = Runner({TYPE: handler}, desk, run, lambda: True, timeout=60)
+        task_id = world.submit(
+            world.user(), task_type=TYPE, file_sha256=upload.sha256, payload={"source": "text"}
+        )
+        (task,) = world.claim(types=(TYPE,), lease_seconds=9999.0)
+        await asyncio.create_task(runner.run(task))
+        await desk.stop()
+        await client.aclose()
+
+    assert world.row(task_id).status == "completed"
+    (question,) = asked
+    assert 200 < len(question) <= ReadingPlan.of(small).longest + 100  # the marks around it
 
 
 def _after(held: asyncio.Event, said: Reply) -> Reply:

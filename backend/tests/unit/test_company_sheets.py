@@ -93,7 +93,9 @@ def test_what_cannot_be_read_is_said_in_both_languages(kind: str, cell: str | bo
     name=st.sampled_from(["证书", "财务", "基本信息", "声明", "x"]),
 )
 def test_no_sheet_breaks_the_reading(rows: list[list[object]], name: str) -> None:
-    read_sheets([Sheet(name, rows)])  # type: ignore[arg-type]
+    book = read_sheets([Sheet(name, rows)])  # type: ignore[arg-type]
+
+    assert all(problem.sheet == name and problem.row <= len(rows) for problem in book.problems)
 
 
 def test_a_sheet_without_its_header_is_told() -> None:

@@ -63,7 +63,7 @@ class Background:
 
 
 @dataclass(frozen=True, slots=True)
-class Soon:
+class FindingsSoFar:
     """What has been read while the rest is still to come."""
 
     found: LLMFindings
@@ -71,7 +71,7 @@ class Soon:
 
 
 # Told after each part; call what it is given to see what there is: it costs a moment.
-Told = Callable[[Callable[[], Soon]], None]
+Told = Callable[[Callable[[], FindingsSoFar]], None]
 
 
 @dataclass(slots=True)
@@ -144,9 +144,9 @@ def _so_far(reading: _Reading) -> LLMFindings:
     return gather(reading.document, tuple(reading.parts), tuple(reading.failed), reading.asked.prompt)
 
 
-def _soon(reading: _Reading) -> Soon:
+def _findings_so_far(reading: _Reading) -> FindingsSoFar:
     waiting = tuple(name_part(reading.document, chunk) for chunk in tuple(reading.waiting))
-    return Soon(_so_far(reading), waiting)
+    return FindingsSoFar(_so_far(reading), waiting)
 
 
 async def _read_part(reading: _Reading, chunk: Chunk, halvings: int) -> None:
@@ -180,7 +180,7 @@ async def _read_part(reading: _Reading, chunk: Chunk, halvings: int) -> None:
         return
     reading.waiting.remove(chunk)
     reading.parts.append(part)
-    reading.told(lambda: _soon(reading))
+    reading.told(lambda: _findings_so_far(reading))
 
 
 async def _read_halves(reading: _Reading, chunk: Chunk, halvings: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.app.bidding import prompts
 from backend.app.bidding.findings import Analysis
-from backend.app.bidding.llm_analysis import Background, ReadingPlan, Soon, Told, analyse_with_llm
+from backend.app.bidding.llm_analysis import Background, FindingsSoFar, ReadingPlan, Told, analyse_with_llm
 from backend.app.bidding.llm_gather import LLMFindings
 from backend.app.bidding.llm_overview import ROOM, Reduced, held_to, overview_of
 from backend.app.bidding.merge import MODE, merge
@@ -99,11 +99,13 @@ class ModelPass:
         async def keep(body: JSON) -> None:
             await context.partial(body, self.document_sha256)
 
-        partials: Partials[Soon] = Partials(lambda soon: self._partial(ruling.result(), soon, context), keep)
+        partials: Partials[FindingsSoFar] = Partials(
+            lambda so_far: self._partial(ruling.result(), so_far, context), keep
+        )
         nothing = LLMFindings({}, (), 0, (), prompts.load("extract").version)
-        latest: list[Callable[[], Soon]] = [lambda: Soon(nothing, ("全文",))]
+        latest: list[Callable[[], FindingsSoFar]] = [lambda: FindingsSoFar(nothing, ("全文",))]
 
-        def told(news: Callable[[], Soon]) -> None:
+        def told(news: Callable[[], FindingsSoFar]) -> None:
             latest[:] = [news]
             show()
 
@@ -115,10 +117,10 @@ class ModelPass:
         async with partials.written():
             yield told
 
-    def _partial(self, rules: Analysis, soon: Soon, context: Context) -> dict[str, Any]:
-        analysis = merge(rules, soon.found)
-        body = self.report(analysis, self._engine(analysis, soon.found.prompt_version, context))
-        return {**body, "missing": [{"part": part} for part in soon.waiting]}
+    def _partial(self, rules: Analysis, so_far: FindingsSoFar, context: Context) -> dict[str, Any]:
+        analysis = merge(rules, so_far.found)
+        body = self.report(analysis, self._engine(analysis, so_far.found.prompt_version, context))
+        return {**body, "missing": [{"part": part} for part in so_far.waiting]}
 
     def _engine(self, analysis: Analysis, prompt_version: str, context: Context) -> dict[str, Any]:
         provider, model = context.answered_by() or (None, None)
